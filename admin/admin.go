@@ -1,0 +1,199 @@
+// Package admin issues and manages tokens over HTTP, on Echo. It finds out who
+// asks, turns errors into answers once and logs route templates, never paths
+// as they were sent. The token APIs themselves are packages below it.
+package admin
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"go.uber.org/zap"
+
+	"tollgate/admin/contentgateway"
+	"tollgate/metrics"
+	"tollgate/metrics/accesslog"
+	"tollgate/proxy/caller"
+	"tollgate/tokens"
+	"tollgate/tokens/accounts"
+)
+
+// Settings is what can change while the gateway runs. The zero Settings
+// trusts no proxy and no origin; Sites and Addresses must be set.
+type Settings struct {
+	Cookie    caller.CookieConfig
+	Addresses *caller.Addresses
+	Sites     *caller.Sites
+}
+
+// Config says which APIs are served and where.
+type Config struct {
+	APIs       []string `yaml:"apis"`        // content_gateway, file_repository, user_tokens, access_tokens
+	AdminHosts []string `yaml:"admin_hosts"` // given: management and login only on these hosts
+}
+
+// Default returns the configuration that holds when nothing is configured.
+func Default() Config {
+	return Config{APIs: []string{
+		string(tokens.ContentGateway), string(tokens.FileRepository), string(tokens.UserTokens), string(tokens.AccessTokens),
+	}}
+}
+
+// Validate reports every fault of c.
+func (c Config) Validate(report func(path, message string)) {
+	known := Default().APIs
+	for i, name := range c.APIs {
+		if !slices.Contains(known, name) {
+			report(fmt.Sprintf("apis[%d]", i), fmt.Sprintf("%q is no API, accepted are %s", name, strings.Join(known, ", ")))
+		}
+	}
+	for i, host := range c.AdminHosts {
+		if host == "" || strings.ContainsAny(host, "/:@* ") || host != strings.ToLower(host) {
+			report(fmt.Sprintf("admin_hosts[%d]", i), fmt.Sprintf("%q is no host, accepted is a lower-case name without a port", host))
+		}
+	}
+}
+
+// Deps is what the management needs. All fields must be set.
+type Deps struct {
+	Tokens    *tokens.Service
+	Callers   *caller.Callers
+	Directory func() *accounts.Directory
+	Metrics   *metrics.Metrics
+	Log       *accesslog.Logger
+	Audit     *zap.Logger // who made and ended which token
+	Now       func() time.Time
+}
+
+// Admin is the management. Make one with New.
+type Admin struct {
+	deps     Deps
+	config   Config
+	public   *metrics.Listener
+	settings atomic.Pointer[Settings]
+	login    string // path of the login page, "" = there is none
+}
+
+// New returns the management with the token path that it serves; that begins
+// and ends with a slash.
+func New(d Deps, c Config, tokenPath string, s Settings) (*Admin, *echo.Echo) {
+	a := &Admin{deps: d, config: c, public: d.Metrics.Listener(listener)}
+	a.Configure(s)
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	e.HTTPErrorHandler = a.answerError
+	e.Use(a.observe)
+	if slices.Contains(c.APIs, string(tokens.ContentGateway)) {
+		api := &contentgateway.API{
+			Tokens: d.Tokens, Directory: d.Directory, Identify: a.identify, LogIn: a.logIn,
+			Cookie: func() caller.CookieConfig { return a.settings.Load().Cookie },
+			HTTPS:  func(c echo.Context) bool { return a.origin(c).HTTPS },
+			Issued: a.issued, Ended: a.ended,
+			Path: tokenPath,
+		}
+		api.Register(e)
+		a.login = api.LoginPath()
+		for _, reserved := range []string{tokenPath + "*", "/_admin/*"} {
+			e.RouteNotFound(reserved, func(echo.Context) error { return contentgateway.ErrNotFound })
+		}
+	}
+	return a, e
+}
+
+// Configure puts other settings in force for the requests that come after.
+func (a *Admin) Configure(s Settings) { a.settings.Store(&s) }
+
+// Serves reports whether management is served on a host, with or without a
+// port.
+func (a *Admin) Serves(host string) bool {
+	return len(a.config.AdminHosts) == 0 || slices.Contains(a.config.AdminHosts, accounts.NormalHost(host))
+}
+
+// LoginPage returns the path of the login page on a host, or "" where there is
+// none.
+func (a *Admin) LoginPage(host string) string {
+	if !a.Serves(host) {
+		return ""
+	}
+	return a.login
+}
+
+// The keys under which a request's facts are kept for its line in the log.
+const (
+	callerKey = "tollgate.caller"
+	reasonKey = "tollgate.reason"
+	errorKey  = "tollgate.error"
+)
+
+// identify returns who asks, in any form but a signature: those are for the
+// storage. Every error of it is about the caller.
+func (a *Admin) identify(c echo.Context) (caller.Caller, error) {
+	s := a.settings.Load()
+	r := c.Request()
+	cred, err := caller.Parser{Cookie: s.Cookie.Name}.Of(r, caller.AllForms)
+	if err != nil {
+		return caller.Caller{Form: cred.Form}, &callerError{err}
+	}
+	who, err := a.deps.Callers.Identify(r.Context(), cred)
+	return a.admit(c, who, err)
+}
+
+// logIn returns who typed name and password into the login page.
+func (a *Admin) logIn(c echo.Context, name string, password tokens.Secret) (caller.Caller, error) {
+	cred := caller.Credential{Form: caller.LoginForm, Name: name, Secret: password}
+	if err := a.settings.Load().Sites.Check(c.Request(), caller.LoginForm, ""); err != nil {
+		return caller.Caller{Form: caller.LoginForm}, &callerError{err}
+	}
+	who, err := a.deps.Callers.Identify(c.Request().Context(), cred)
+	return a.admit(c, who, err)
+}
+
+func (a *Admin) admit(c echo.Context, who caller.Caller, err error) (caller.Caller, error) {
+	c.Set(callerKey, who)
+	if who.Clear {
+		clear := a.settings.Load().Cookie.Clear(a.origin(c).HTTPS)
+		c.Response().Header().Add(echo.HeaderSetCookie, clear)
+	}
+	if err != nil {
+		return who, &callerError{err}
+	}
+	if !who.Anonymous() {
+		if err := a.settings.Load().Sites.Check(c.Request(), who.Form, ""); err != nil {
+			return who, &callerError{err}
+		}
+	}
+	return who, nil
+}
+
+func (a *Admin) origin(c echo.Context) caller.Origin {
+	return a.settings.Load().Addresses.Of(c.Request())
+}
+
+// issued and ended keep account of what was done, apart from the requests.
+func (a *Admin) issued(c echo.Context, t *tokens.Token) {
+	a.deps.Metrics.TokenIssued(string(t.API))
+	a.audit(c, "token issued", t.Creator, t)
+}
+
+func (a *Admin) ended(c echo.Context, t *tokens.Token) {
+	a.deps.Metrics.TokenEnded(string(t.API), "revoked")
+	a.audit(c, "token revoked", t.Revoked.By, t)
+}
+
+func (a *Admin) audit(c echo.Context, event, actor string, t *tokens.Token) {
+	a.deps.Audit.Info(event,
+		zap.String("actor", actor), zap.String("token_id", string(t.ID)), zap.String("owner", t.Owner),
+		zap.Stringer("scope", t.Scope), zap.String("api", string(t.API)), expiry(t),
+		zap.String("client_ip", a.origin(c).Client.String()),
+		zap.String("request_id", c.Response().Header().Get(requestID)))
+}
+
+func expiry(t *tokens.Token) zap.Field {
+	if t.Expires.IsZero() {
+		return zap.Skip()
+	}
+	return zap.Time("expires", t.Expires)
+}

@@ -1,0 +1,66 @@
+package admin
+
+import (
+	"github.com/labstack/echo/v4"
+
+	"tollgate/metrics"
+	"tollgate/metrics/accesslog"
+	"tollgate/proxy/caller"
+)
+
+// requestID is the header of every answer that names it in the log.
+const requestID = "Gateway-Request-Id"
+
+// listener is the name of the public listener in log and metrics.
+const listener = "public"
+
+// observe counts a management request and writes its line.
+func (a *Admin) observe(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if c.Path() == "/*" { // what is proxied is logged by the gateway
+			return next(c)
+		}
+		started := a.deps.Now()
+		a.public.RequestStarted()
+		if err := next(c); err != nil {
+			c.Error(err)
+		}
+		e := a.entry(c)
+		e.Time, e.Duration = started, a.deps.Now().Sub(started)
+		a.deps.Log.Log(e)
+		if e.Reason == "" {
+			a.deps.Metrics.Allowed(e.Form)
+		} else {
+			a.deps.Metrics.Refused(e.Form, e.Reason)
+		}
+		a.public.RequestFinished(metrics.Request{
+			Method: e.Method, Status: e.Status, Duration: e.Duration, BytesIn: e.BytesIn, BytesOut: e.BytesOut,
+		})
+		return nil
+	}
+}
+
+func (a *Admin) entry(c echo.Context) *accesslog.Entry {
+	r, w, origin := c.Request(), c.Response(), a.origin(c)
+	e := &accesslog.Entry{
+		Listener: listener, RequestID: w.Header().Get(requestID), ClientIP: origin.Client.String(),
+		Proto: r.Proto, Method: r.Method, Host: r.Host, Route: c.Path(), Status: w.Status,
+		BytesIn: max(r.ContentLength, 0), BytesOut: w.Size, UserAgent: r.UserAgent(),
+	}
+	if origin.Peer != origin.Client {
+		e.PeerIP = origin.Peer.String()
+	}
+	e.Reason, _ = c.Get(reasonKey).(string)
+	if err, failed := c.Get(errorKey).(error); failed {
+		e.Error = err.Error()
+	}
+	who, _ := c.Get(callerKey).(caller.Caller)
+	e.Form, e.Tenant = who.Form.String(), c.Param("tenant")
+	if who.User != nil {
+		e.User = who.User.Name
+	}
+	if who.Token != nil {
+		e.TokenID = string(who.Token.ID)
+	}
+	return e
+}

@@ -1,0 +1,291 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"tollgate/admin"
+	"tollgate/cmd/tollgate/conf"
+	"tollgate/proxy"
+	"tollgate/proxy/caller"
+	"tollgate/proxy/upstream"
+	"tollgate/tokens"
+	"tollgate/tokens/accounts"
+)
+
+// Config is the whole configuration: each package's own, put together.
+// config.yaml says what every key means.
+type Config struct {
+	Listen        string `yaml:"listen"`
+	TLS           TLS    `yaml:"tls"`
+	ProxyProtocol bool   `yaml:"proxy_protocol"`
+
+	admin.Config `yaml:",inline"`
+
+	Internal        Internal      `yaml:"internal"`
+	DataDir         string        `yaml:"data_dir"`
+	Keys            tokens.Secret `yaml:"keys"`
+	KeysFile        string        `yaml:"keys_file"`
+	ShutdownTimeout time.Duration `yaml:"shutdown_timeout"`
+	FastLane        bool          `yaml:"fast_lane"`
+	Log             Log           `yaml:"log"`
+	Tokens          Tokens        `yaml:"tokens"`
+
+	Accounts  accounts.Config `yaml:",inline"`
+	Upstreams []Upstream      `yaml:"upstreams"`
+	S3        S3              `yaml:"s3"`
+	Road      proxy.Config    `yaml:",inline"`
+	Store     Store           `yaml:"store"`
+}
+
+// TLS names the certificate of the public listener; empty = plain HTTP.
+type TLS struct {
+	CertFile string `yaml:"cert_file"`
+	KeyFile  string `yaml:"key_file"`
+}
+
+// Internal is the listener for metrics, health and profiles.
+type Internal struct {
+	Listen string `yaml:"listen"`
+}
+
+// Log says what is logged.
+type Log struct {
+	Level  string `yaml:"level"`  // debug, info, warn, error
+	Access bool   `yaml:"access"` // one line per request
+}
+
+// Tokens is the section on tokens: the domain's part and that of the cookie.
+type Tokens struct {
+	tokens.Config `yaml:",inline"`
+
+	Path       string              `yaml:"path"`
+	Format     string              `yaml:"format"`
+	Cookie     caller.CookieConfig `yaml:"cookie"`
+	Admins     []string            `yaml:"admins"`
+	MaxPerUser int                 `yaml:"max_per_user"`
+}
+
+// Upstream is one entry of the list of upstreams.
+type Upstream struct {
+	upstream.Config `yaml:",inline"`
+
+	S3 *UpstreamS3 `yaml:"s3,omitempty"`
+}
+
+// SetDefaults gives an entry the defaults of an upstream.
+func (u *Upstream) SetDefaults() { u.Config = upstream.Default() }
+
+// UpstreamS3 makes an upstream an S3 store.
+type UpstreamS3 struct {
+	AccessKey string        `yaml:"access_key"`
+	SecretKey tokens.Secret `yaml:"secret_key"`
+	Region    string        `yaml:"region"`
+	Payload   string        `yaml:"payload"`
+}
+
+// SetDefaults gives the region and the payload mode.
+func (s *UpstreamS3) SetDefaults() { s.Region, s.Payload = "us-east-1", "auto" }
+
+// S3 is how S3 clients are served.
+type S3 struct {
+	BaseDomains          []string `yaml:"base_domains"`
+	SigV2                bool     `yaml:"sigv2"`
+	AllowUnsignedPayload bool     `yaml:"allow_unsigned_payload"`
+}
+
+// Store says where tokens are kept: in the data directory alone, or in etcd.
+type Store struct {
+	Etcd         Etcd          `yaml:"etcd"`
+	MaxStaleness time.Duration `yaml:"max_staleness"`
+	StaleReads   string        `yaml:"stale_reads"`
+	MinFree      int64         `yaml:"min_free"`
+}
+
+// Etcd is the cluster that several gateways share.
+type Etcd struct {
+	Endpoints []string `yaml:"endpoints"`
+	Prefix    string   `yaml:"prefix"`
+	TLS       EtcdTLS  `yaml:"tls"`
+}
+
+// EtcdTLS is the client's side of TLS to etcd.
+type EtcdTLS struct {
+	CAFile   string `yaml:"ca_file"`
+	CertFile string `yaml:"cert_file"`
+	KeyFile  string `yaml:"key_file"`
+}
+
+// Default returns the configuration of a first run.
+func Default() Config {
+	return Config{
+		Listen:          "127.0.0.1:8080",
+		Config:          admin.Default(),
+		Internal:        Internal{Listen: "127.0.0.1:8081"},
+		DataDir:         "./data",
+		ShutdownTimeout: 30 * time.Second,
+		FastLane:        true,
+		Log:             Log{Level: "info", Access: true},
+		Tokens: Tokens{
+			Config: tokens.Default(), Path: "/.TOKEN/", Format: "hex", Cookie: caller.DefaultCookie(),
+			Admins: []string{"admin"}, MaxPerUser: 3,
+		},
+		S3: S3{AllowUnsignedPayload: true},
+		Store: Store{
+			Etcd: Etcd{Prefix: "/tollgate/"}, MaxStaleness: 5 * time.Second, StaleReads: "deny", MinFree: 256 << 20,
+		},
+	}
+}
+
+// folderName is the upstream that is there when none is configured.
+const folderName = "files"
+
+// upstreams returns the configured upstreams, or the embedded folder.
+func (c *Config) upstreams() []upstream.Config {
+	if len(c.Upstreams) == 0 {
+		u := upstream.Default()
+		u.Name, u.URLs = folderName, []string{"dir:" + filepath.Join(c.DataDir, folderName)}
+		return []upstream.Config{u}
+	}
+	all := make([]upstream.Config, 0, len(c.Upstreams))
+	for _, u := range c.Upstreams {
+		all = append(all, u.Config)
+	}
+	return all
+}
+
+// defaultFile is read from the working directory if it is there and no other
+// is named.
+const defaultFile = "config.yaml"
+
+// loadConfig reads the file, or the default one if file is empty, and the
+// environment. The error is a conf.Faults, or that the named file cannot be
+// read. The name of the file that was read comes back, "" for none.
+func loadConfig(file string, environ []string) (Config, string, error) {
+	c := Default()
+	name := file
+	if name == "" {
+		name = defaultFile
+	}
+	data, err := os.ReadFile(name) // #nosec G304 -- the operator names his own file
+	if errors.Is(err, fs.ErrNotExist) && file == "" {
+		name, err = "", nil
+	}
+	if err != nil {
+		return c, name, conf.Faults{{File: name, Message: "cannot be read: " + err.Error()}}
+	}
+	origins, faults := conf.Decode(&c, conf.Source{
+		File: name, Data: data, Environ: environ, Prefix: envPrefix, Ignore: clientVariables,
+	})
+	c.validate(origins.Report(&faults))
+	faults.Sort()
+	return c, name, faults.Err()
+}
+
+const envPrefix = "TOLLGATE_"
+
+// clientVariables are read by the client commands and are no configuration.
+var clientVariables = []string{"TOLLGATE_TOKEN", "TOLLGATE_USER", "TOLLGATE_PASSWORD", "TOLLGATE_SERVER", "TOLLGATE_CONFIG", "TOLLGATE_TEST_*"}
+
+// under puts a section in front of the paths that it reports.
+func under(section string, report func(path, message string)) func(path, message string) {
+	return func(path, message string) { report(section+"."+path, message) }
+}
+
+// validate reports every fault of the values.
+func (c *Config) validate(report func(path, message string)) {
+	c.validateListeners(report)
+	c.Config.Validate(report)
+	c.Tokens.validate(under("tokens", report))
+	c.Accounts.Validate(report)
+	names := c.validateUpstreams(report)
+	c.Road.Validate(names, report)
+	c.Store.validate(under("store", report))
+	if c.DataDir == "" {
+		report("data_dir", "empty; accepted is a directory")
+	}
+	if c.ShutdownTimeout <= 0 {
+		report("shutdown_timeout", "accepted is more than 0s")
+	}
+	if c.Keys != "" && c.KeysFile != "" {
+		report("keys", "keys and keys_file are both given; accepted is one of them")
+	}
+	if _, err := logLevel(c.Log.Level); err != nil {
+		report("log.level", err.Error())
+	}
+}
+
+func (c *Config) validateListeners(report func(path, message string)) {
+	for path, address := range map[string]string{"listen": c.Listen, "internal.listen": c.Internal.Listen} {
+		if _, _, err := net.SplitHostPort(address); err != nil {
+			report(path, fmt.Sprintf("%q is no address, accepted is host:port or :port", address))
+		}
+	}
+	if c.Listen == c.Internal.Listen && !strings.HasSuffix(c.Listen, ":0") {
+		report("internal.listen", "the same as listen; the internal listener must not be public")
+	}
+	if (c.TLS.CertFile == "") != (c.TLS.KeyFile == "") {
+		report("tls", "cert_file and key_file belong together")
+	}
+	if c.ProxyProtocol {
+		report("proxy_protocol", "is not supported yet; accepted is false")
+	}
+}
+
+func (t *Tokens) validate(report func(path, message string)) {
+	t.Config.Validate(report)
+	t.Cookie.Validate(under("cookie", report))
+	inner := strings.Trim(t.Path, "/")
+	if t.Path != "/"+inner+"/" || inner == "" || strings.ContainsAny(inner, ":*?#%\\ ") {
+		report("path", fmt.Sprintf("%q is no token path, accepted is one that begins and ends with / and has none of :*?#%%\\ and spaces", t.Path))
+	}
+	if t.Format != "hex" {
+		report("format", fmt.Sprintf("read %q, accepted is hex", t.Format))
+	}
+	if t.MaxPerUser < 1 {
+		report("max_per_user", "accepted is 1 or more")
+	}
+}
+
+// validateUpstreams returns the names that routes can use.
+func (c *Config) validateUpstreams(report func(path, message string)) []string {
+	var names []string
+	for i, u := range c.Upstreams {
+		section := fmt.Sprintf("upstreams[%d]", i)
+		u.Validate(under(section, report))
+		for _, other := range names {
+			if other == u.Name {
+				report(section+".name", fmt.Sprintf("%q is there already", u.Name))
+			}
+		}
+		names = append(names, u.Name)
+		if u.S3 != nil {
+			report(section+".s3", "S3 upstreams are not supported yet")
+		}
+	}
+	if names == nil {
+		names = []string{folderName}
+	}
+	return names
+}
+
+func (s *Store) validate(report func(path, message string)) {
+	if len(s.Etcd.Endpoints) > 0 {
+		report("etcd.endpoints", "several gateways are not supported yet; accepted is an empty list")
+	}
+	if s.MaxStaleness <= 0 {
+		report("max_staleness", "accepted is more than 0s")
+	}
+	if s.StaleReads != "deny" && !strings.HasPrefix(s.StaleReads, "allow_for:") {
+		report("stale_reads", fmt.Sprintf("read %q, accepted are deny and allow_for: DURATION", s.StaleReads))
+	}
+	if s.MinFree < 1<<20 {
+		report("min_free", "accepted are 1048576 bytes or more")
+	}
+}

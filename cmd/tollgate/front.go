@@ -1,0 +1,49 @@
+package main
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"net/http"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"tollgate/proxy"
+	"tollgate/proxy/caller"
+)
+
+// front is where every public request comes in: it gets its id and is sent to
+// management or to the road. It decides nothing about credentials.
+type front struct {
+	process    *gatewayProcess
+	management *echo.Echo
+}
+
+func newFront(g *gatewayProcess, e *echo.Echo) *front {
+	// RouteNotFound and not Any: that leaves out PURGE, LOCK and the like.
+	e.RouteNotFound("/*", func(c echo.Context) error {
+		g.gateway.ServeHTTP(c.Response().Writer, c.Request())
+		return nil
+	})
+	return &front{process: g, management: e}
+}
+
+// ServeHTTP sends a request on its way. One with an S3 signature is for the
+// storage whatever its path: a bucket may be called auth.
+func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f.process.requests.Add(1)
+	defer f.process.requests.Done()
+	w.Header()[proxy.RequestID] = []string{newRequestID()}
+	if !f.process.admin.Serves(r.Host) || caller.Signed(r) {
+		f.process.gateway.ServeHTTP(w, r)
+		return
+	}
+	f.management.ServeHTTP(w, r)
+}
+
+// newRequestID returns 16 upper-case hex digits.
+func newRequestID() string {
+	var random [8]byte
+	_, _ = rand.Read(random[:]) // never fails: crypto/rand
+	return strings.ToUpper(hex.EncodeToString(random[:]))
+}

@@ -1,0 +1,196 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"go.uber.org/zap"
+
+	"tollgate/cmd/tollgate/conf"
+)
+
+type serveCommand struct {
+	configFlag
+	AcceptRollback bool `help:"Start although the token store has lost writes that were acknowledged. Tokens that were revoked by one of them are live again."`
+}
+
+// Run serves until the context ends.
+func (s *serveCommand) Run(ctx context.Context, p Process) error {
+	config, file, err := loadConfig(s.Config, p.Environ)
+	if err != nil {
+		return err
+	}
+	g, err := start(ctx, config, p, storeRisk{acceptRollback: s.AcceptRollback})
+	if err != nil {
+		return err
+	}
+	return g.serve(ctx, file, func() (Config, error) {
+		c, _, err := loadConfig(s.Config, p.Environ)
+		return c, err
+	})
+}
+
+// serve accepts requests until ctx ends or a listener fails, and then stops:
+// not ready, no new connections, what is in flight comes to its end, the
+// store is closed; all within the configured limit.
+func (g *gatewayProcess) serve(ctx context.Context, file string, load func() (Config, error)) error {
+	background, endBackground := context.WithCancel(ctx)
+	defer endBackground()
+	defer g.close()
+
+	failed := make(chan error, 2)
+	go func() { failed <- g.serveOn(g.internal, g.internalListener) }()
+	go func() { failed <- g.serveOn(g.public, g.publicListener) }()
+	g.startJobs(background, file, load)
+	g.ready.Store(true)
+	g.log.Info("ready", zap.Stringer("listen", g.publicListener.Addr()), zap.Stringer("internal", g.internalListener.Addr()), zap.String("config", file))
+	if g.process.Started != nil {
+		g.process.Started(g.publicListener.Addr(), g.internalListener.Addr())
+	}
+
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	g.ready.Store(false)
+	g.log.Info("stopping", zap.Duration("limit", g.config.ShutdownTimeout))
+	return errors.Join(err, g.drain())
+}
+
+func (g *gatewayProcess) serveOn(s *http.Server, l net.Listener) error {
+	err := s.Serve(l)
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("serve on %s: %w", l.Addr(), err)
+}
+
+// drain lets the requests in flight come to their end. Upgraded connections
+// have none of their own and are cut when the rest is done.
+func (g *gatewayProcess) drain() error {
+	limit, done := context.WithTimeout(context.Background(), g.config.ShutdownTimeout)
+	defer done()
+	err := g.public.Shutdown(limit)
+	g.cutAll()
+	if err != nil {
+		g.log.Warn("requests were cut because they did not end in time", zap.Error(err))
+		_ = g.public.Close()
+	}
+	g.waitForRequests()
+	_ = g.internal.Close()
+	return nil
+}
+
+// lastRequests bounds the wait for requests that were cut.
+const lastRequests = 2 * time.Second
+
+// waitForRequests returns when no request is under way any more, so that the
+// store and the logs can be closed.
+func (g *gatewayProcess) waitForRequests() {
+	gone := make(chan struct{})
+	go func() {
+		g.requests.Wait()
+		close(gone)
+	}()
+	select {
+	case <-gone:
+	case <-time.After(lastRequests):
+	}
+}
+
+// close ends everything that start began, last begun first.
+func (g *gatewayProcess) close() {
+	for i := len(g.closers) - 1; i >= 0; i-- {
+		if err := g.closers[i](); err != nil {
+			g.log.Error("close", zap.Error(err))
+		}
+	}
+}
+
+// startJobs starts what runs beside the requests, until ctx ends.
+func (g *gatewayProcess) startJobs(ctx context.Context, file string, load func() (Config, error)) {
+	changed := make(chan struct{}, 1)
+	again := func() {
+		select {
+		case changed <- struct{}{}:
+		default:
+		}
+	}
+	if file != "" {
+		g.job(func() {
+			if err := conf.Watch(ctx, file, again); err != nil {
+				g.log.Error("the configuration file is not watched", zap.Error(err))
+			}
+		})
+	}
+	g.job(func() { g.reloads(ctx, changed, load) })
+	g.job(func() { g.cleans(ctx) })
+}
+
+func (g *gatewayProcess) job(work func()) {
+	g.jobs.Add(1)
+	go func() {
+		defer g.jobs.Done()
+		work()
+	}()
+}
+
+// cleanInterval is how often ended tokens are removed for good.
+const cleanInterval = time.Hour
+
+func (g *gatewayProcess) cleans(ctx context.Context) {
+	tick := time.NewTicker(cleanInterval)
+	defer tick.Stop()
+	for {
+		n, err := g.tokens.Clean(ctx)
+		if err != nil && ctx.Err() == nil {
+			g.log.Warn("ended tokens were not removed", zap.Error(err))
+		}
+		if n > 0 {
+			g.log.Info("removed ended tokens", zap.Int("count", n))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// printFirstRun tells a new user how to begin: as plain text, since the
+// password is printed this once and must not end in a log.
+func printFirstRun(w io.Writer, address net.Addr, name, password string) {
+	url := "http://" + reachable(address)
+	fmt.Fprintf(w, `
+tollgate runs at %[1]s and has no users yet, so it made one:
+
+    user      %[2]s
+    password  %[3]s      (shown this once; only its hash is stored)
+
+Log in for a token, use it, and see the same request refused without it:
+
+curl -s -u %[2]s:%[3]s -c tollgate-cookies.txt -X POST %[1]s/.TOKEN/
+curl -i -b tollgate-cookies.txt %[1]s/
+curl -i %[1]s/
+
+`, url, name, password)
+}
+
+// reachable returns a listener's address as a client on this machine writes
+// it.
+func reachable(address net.Addr) string {
+	host, port, err := net.SplitHostPort(address.String())
+	if err != nil {
+		return address.String()
+	}
+	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return net.JoinHostPort(host, port)
+}

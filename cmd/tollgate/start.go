@@ -1,0 +1,233 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"tollgate/admin"
+	"tollgate/metrics"
+	"tollgate/metrics/accesslog"
+	"tollgate/proxy"
+	"tollgate/proxy/caller"
+	"tollgate/proxy/upstream"
+	"tollgate/tokens"
+	"tollgate/tokens/accounts"
+	"tollgate/tokens/badgerstore"
+)
+
+// gatewayProcess is a gateway with everything that it is made of.
+type gatewayProcess struct {
+	process Process
+	config  Config // as it was started; what can change is in the parts
+	log     *zap.Logger
+
+	registry  *prometheus.Registry
+	metrics   *metrics.Metrics
+	store     *badgerstore.Store
+	stored    []accounts.Stored
+	directory atomic.Pointer[accounts.Directory]
+	tokens    *tokens.Service
+	callers   *caller.Callers
+	gateway   *proxy.Gateway
+	admin     *admin.Admin
+	upstreams []*upstream.Upstream
+	current   Config // in force; only the reload loop touches it after the start
+	cert      atomic.Pointer[tls.Certificate]
+
+	public, internal                 *http.Server
+	publicListener, internalListener net.Listener
+	ready                            atomic.Bool
+	requests                         sync.WaitGroup
+	jobs                             sync.WaitGroup
+	cutAll                           context.CancelFunc
+	closers                          []func() error
+}
+
+// storeRisk is what the operator accepts of a damaged store.
+type storeRisk struct{ acceptRollback bool }
+
+// start makes a gateway ready to serve: listeners are bound and nothing is
+// accepted yet. Who gets it without an error calls serve.
+func start(ctx context.Context, c Config, p Process, risk storeRisk) (_ *gatewayProcess, err error) {
+	g := &gatewayProcess{process: p, config: c, current: c}
+	defer func() {
+		if err != nil {
+			g.close()
+		}
+	}()
+	level, err := logLevel(c.Log.Level)
+	if err != nil {
+		return nil, err
+	}
+	sink := zapcore.Lock(zapcore.AddSync(p.Stderr))
+	g.log = accesslog.NewApplication(sink, level)
+	access := accesslog.New(accessSink(c, sink), level)
+	g.closers = append(g.closers, access.Close)
+	g.registry = prometheus.NewRegistry()
+	g.metrics = metrics.New(g.registry, build())
+	if err := g.openStore(c, risk); err != nil {
+		return nil, err
+	}
+	first, err := g.loadUsers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := g.assemble(ctx, c, access); err != nil {
+		return nil, err
+	}
+	if err := g.listen(ctx, c); err != nil {
+		return nil, err
+	}
+	if first != "" {
+		printFirstRun(p.Stdout, g.publicListener.Addr(), firstUser, first.Reveal())
+	}
+	g.metrics.ConfigLoaded(time.Now())
+	return g, nil
+}
+
+func accessSink(c Config, sink zapcore.WriteSyncer) zapcore.WriteSyncer {
+	if !c.Log.Access {
+		return zapcore.AddSync(io.Discard)
+	}
+	return sink
+}
+
+func logLevel(name string) (zapcore.Level, error) {
+	level, err := zapcore.ParseLevel(name)
+	if err != nil || level > zapcore.ErrorLevel {
+		return level, fmt.Errorf("read %q, accepted are debug, info, warn and error", name)
+	}
+	return level, nil
+}
+
+// openStore opens the token store in the data directory.
+func (g *gatewayProcess) openStore(c Config, risk storeRisk) error {
+	if err := makeDirs(c); err != nil {
+		return err
+	}
+	store, err := badgerstore.Open(badgerstore.Config{
+		Dir: storeDir(c), MinFree: uint64(c.Store.MinFree), AcceptRollback: risk.acceptRollback, // #nosec G115 -- validated
+		Observe: g.observeStore,
+		Log:     func(line string) { g.log.Warn("badger", zap.String("says", line)) },
+	})
+	if err != nil {
+		return err
+	}
+	g.store = store
+	g.metrics.WatchStore(func() (int, int, int) { return store.Counts(time.Now()) }, store.Size)
+	g.closers = append(g.closers, func() error {
+		g.metrics.WatchStore(nil, nil)
+		return store.Close()
+	})
+	return nil
+}
+
+// makeDirs makes the data directory, and the folder in it that is served when
+// no upstream is configured.
+func makeDirs(c Config) error {
+	dir := c.DataDir
+	if len(c.Upstreams) == 0 {
+		dir = filepath.Join(dir, folderName)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("data directory: %w", err)
+	}
+	return nil
+}
+
+func storeDir(c Config) string { return filepath.Join(c.DataDir, "tokens") }
+
+// assemble puts the parts together.
+func (g *gatewayProcess) assemble(ctx context.Context, c Config, access *accesslog.Logger) error {
+	ring, err := keysOf(c)
+	if err != nil {
+		return err
+	}
+	g.directory.Store(g.newDirectory(c))
+	g.tokens = tokens.NewService(g.store, ring, g.userByName, time.Now, rand.Reader, c.Tokens.Config)
+	g.callers = &caller.Callers{
+		Tokens:    g.tokens,
+		Gate:      accounts.NewGate(time.Now, rand.Reader, accounts.DefaultLimits()),
+		Directory: g.directory.Load,
+	}
+	settings, err := adminSettings(c)
+	if err != nil {
+		return err
+	}
+	management, e := admin.New(admin.Deps{
+		Tokens: g.tokens, Callers: g.callers, Directory: g.directory.Load,
+		Metrics: g.metrics, Log: access, Audit: g.log.Named("audit"), Now: time.Now,
+	}, c.Config, c.Tokens.Path, settings)
+	g.admin = management
+	rules, upstreams, err := g.newRules(c, nil)
+	if err != nil {
+		return err
+	}
+	g.useUpstreams(ctx, upstreams)
+	g.closers = append(g.closers, g.closeUpstreams)
+	g.gateway = proxy.New(g.callers, rules, g.metrics, access, time.Now)
+	g.public = g.publicServer(newFront(g, e))
+	g.internal = g.internalServer()
+	g.closers = append(g.closers, func() error { g.jobs.Wait(); return nil })
+	return nil
+}
+
+// userByName is the look-up that every request makes.
+func (g *gatewayProcess) userByName(name string) (*tokens.User, bool) {
+	account, ok := g.directory.Load().Lookup(name)
+	if !ok {
+		return nil, false
+	}
+	return &account.User, true
+}
+
+func (g *gatewayProcess) newDirectory(c Config) *accounts.Directory {
+	return accounts.NewDirectory(c.Accounts, g.stored, c.Tokens.Admins)
+}
+
+func adminSettings(c Config) (admin.Settings, error) {
+	addresses, err := caller.NewAddresses(c.Road.TrustedProxies)
+	if err != nil {
+		return admin.Settings{}, err
+	}
+	sites, err := caller.NewSites(c.Road.TrustedOrigins)
+	if err != nil {
+		return admin.Settings{}, err
+	}
+	return admin.Settings{Cookie: c.Tokens.Cookie, Addresses: addresses, Sites: sites}, nil
+}
+
+// listen binds both listeners.
+func (g *gatewayProcess) listen(ctx context.Context, c Config) error {
+	if err := g.loadCertificate(c); err != nil {
+		return err
+	}
+	var lc net.ListenConfig
+	internal, err := lc.Listen(ctx, "tcp", c.Internal.Listen)
+	if err != nil {
+		return fmt.Errorf("internal listener: %w", err)
+	}
+	g.internalListener = internal
+	g.closers = append(g.closers, ignoreClosed(internal.Close))
+	public, err := lc.Listen(ctx, "tcp", c.Listen)
+	if err != nil {
+		return fmt.Errorf("public listener: %w", err)
+	}
+	g.closers = append(g.closers, ignoreClosed(public.Close))
+	g.publicListener = g.withTLS(c, public)
+	return nil
+}

@@ -1,0 +1,87 @@
+package caller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"tollgate/tokens"
+	"tollgate/tokens/accounts"
+)
+
+// ErrConflictingCookies: two cookies of our name hold different values.
+var ErrConflictingCookies = errors.New("two cookies with different values")
+
+// Caller is who asks, and how he said so. The zero Caller is anonymous.
+type Caller struct {
+	tokens.Subject
+	Form Form
+	// Clear: the cookie he sent is dead and the answer should take it away.
+	Clear bool
+	// Degraded is why a credential that was sent counts as none; nil if none
+	// was sent or it counts.
+	Degraded error
+}
+
+// Callers turns credentials into callers.
+type Callers struct {
+	Tokens    *tokens.Service
+	Gate      *accounts.Gate
+	Directory func() *accounts.Directory // the one in force now
+}
+
+// Identify returns who stands behind a credential. A cookie that does not
+// authenticate gives the anonymous caller; every other credential that does
+// not is an error: those of tokens.Service.Verify, accounts.ErrBadPassword,
+// accounts.ErrBusy, ErrSignature. A store that fails is an error in every
+// form. The caller that comes with an error names the token, if there is one,
+// for the log.
+func (c *Callers) Identify(ctx context.Context, cred Credential) (Caller, error) {
+	switch cred.Form {
+	case None:
+		return Caller{}, nil
+	case Basic, LoginForm:
+		account, err := c.Gate.Check(ctx, c.Directory(), cred.Name, cred.Secret)
+		if err != nil {
+			return Caller{Form: cred.Form}, fmt.Errorf("check password: %w", err)
+		}
+		return Caller{Form: cred.Form, Subject: tokens.Subject{User: &account.User}}, nil
+	case Bearer, QueryToken, TokenHeader, XAuthToken, GatewayToken:
+		subject, err := c.Tokens.Verify(ctx, cred.Secret)
+		return Caller{Form: cred.Form, Subject: subject}, err
+	case Cookie:
+		return c.byCookie(ctx, cred)
+	case Signature:
+	}
+	return Caller{Form: cred.Form}, ErrSignature
+}
+
+// byCookie lets a browser with a dead cookie go on as anonymous: it cannot
+// know that the cookie is dead, and what it asks for may be public.
+func (c *Callers) byCookie(ctx context.Context, cred Credential) (Caller, error) {
+	if cred.conflict {
+		return Caller{Form: Cookie, Degraded: ErrConflictingCookies}, nil
+	}
+	subject, err := c.Tokens.Verify(ctx, cred.Secret)
+	switch {
+	case err == nil:
+		return Caller{Form: Cookie, Subject: subject}, nil
+	case errors.Is(err, tokens.ErrSigningOnly):
+		return Caller{Form: Cookie, Degraded: err}, nil
+	case isDead(err):
+		return Caller{Form: Cookie, Degraded: err, Clear: true}, nil
+	default:
+		return Caller{Form: Cookie}, err
+	}
+}
+
+// isDead reports whether the error is a verdict about the token, and not a
+// store that could not say.
+func isDead(err error) bool {
+	for _, verdict := range []error{tokens.ErrUnknown, tokens.ErrExpired, tokens.ErrRevoked, tokens.ErrOwnerGone} {
+		if errors.Is(err, verdict) {
+			return true
+		}
+	}
+	return false
+}

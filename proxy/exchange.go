@@ -1,0 +1,169 @@
+package proxy
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"tollgate/metrics"
+	"tollgate/metrics/accesslog"
+	"tollgate/proxy/caller"
+	"tollgate/proxy/upstream"
+	"tollgate/tokens"
+	"tollgate/tokens/accounts"
+)
+
+// What can be wrong with a request before its credentials count. Test with
+// errors.Is.
+var (
+	// ErrBadTarget: the request-target or the host cannot be used.
+	ErrBadTarget = errors.New("bad request target")
+	// ErrNoTenant: no tenant has the host of the request.
+	ErrNoTenant = errors.New("host of no tenant")
+	// ErrNoRoute: no route takes the request.
+	ErrNoRoute = errors.New("no route")
+	// ErrAmbiguousPath: a rule for paths would decide on a path that
+	// somebody behind could read differently.
+	ErrAmbiguousPath = errors.New("ambiguous path")
+)
+
+// listener is the name of the public listener in log and metrics.
+const listener = "public"
+
+// exchange is one request on its way: what came in, read once, and what is
+// known of it so far.
+type exchange struct {
+	in      *http.Request
+	out     *accesslog.Recorder
+	rules   *Rules
+	started time.Time
+
+	origin  caller.Origin
+	path    string // of the request-target, as it came
+	query   string // raw, without the question mark
+	asked   bool   // there was a question mark
+	upgrade string // protocol that the client asks to switch to
+	place   accounts.Place
+	route   *route
+	caller  caller.Caller
+	action  tokens.Action
+
+	reason  string // why it was refused; empty = it was not
+	failure error  // for the log
+	report  upstream.Report
+	over    atomic.Bool // the guard must not act any more
+}
+
+// begin opens the exchange of a request.
+func (g *Gateway) begin(w http.ResponseWriter, r *http.Request) *exchange {
+	g.public.RequestStarted()
+	x := &exchange{in: r, out: &accesslog.Recorder{}, rules: g.rules.Load(), started: g.now()}
+	x.out.Reset(w)
+	x.origin = x.rules.addresses.Of(r)
+	return x
+}
+
+// enter reads where the request wants to go.
+func (x *exchange) enter() error {
+	if err := x.readTarget(); err != nil {
+		return err
+	}
+	x.upgrade = upgradeOf(x.in.Header)
+	var ok bool
+	if x.place, ok = x.rules.directory().Place(x.in.Host); !ok {
+		return ErrNoTenant
+	}
+	var err error
+	x.route, err = x.rules.routeOf(x)
+	return err
+}
+
+// readTarget splits the request-target as it came over the wire. The
+// absolute-form of RFC 9112 section 3.2.2 loses its scheme and authority,
+// which net/http has put into Host.
+func (x *exchange) readTarget() error {
+	target := x.in.RequestURI
+	if !strings.HasPrefix(target, "/") {
+		_, rest, absolute := strings.Cut(target, "://")
+		i := strings.IndexAny(rest, "/?")
+		switch {
+		case !absolute || x.in.Method == http.MethodConnect:
+			return fmt.Errorf("%w: only an absolute path is forwarded", ErrBadTarget)
+		case i < 0:
+			target = "/"
+		case rest[i] == '?':
+			target = "/" + rest[i:]
+		default:
+			target = rest[i:]
+		}
+	}
+	if x.in.Host == "" {
+		return fmt.Errorf("%w: no host", ErrBadTarget)
+	}
+	x.path, x.query, x.asked = strings.Cut(target, "?")
+	return nil
+}
+
+// upgradeOf returns the protocol that a request asks to switch to, or "".
+func upgradeOf(h http.Header) string {
+	if len(h["Upgrade"]) != 1 || !hasListed(h["Connection"], "upgrade") {
+		return ""
+	}
+	return h["Upgrade"][0]
+}
+
+// hasListed reports whether a comma-separated header lists a name.
+func hasListed(values []string, name string) bool {
+	for _, v := range values {
+		for item := range strings.SplitSeq(v, ",") {
+			if strings.EqualFold(strings.Trim(item, " \t"), name) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// end counts the exchange and writes its line.
+func (g *Gateway) end(x *exchange) {
+	took := g.now().Sub(x.started)
+	status := x.out.Status()
+	e := accesslog.Entry{
+		Time: x.started, Listener: listener, RequestID: x.out.Header().Get(RequestID),
+		Proto: x.in.Proto, Method: x.in.Method, Host: x.in.Host, Path: x.path,
+		Status: status, Reason: x.reason, Form: x.caller.Form.String(),
+		Tenant: x.place.Scope.Tenant, BytesIn: max(x.in.ContentLength, 0), BytesOut: x.out.Bytes(),
+		Duration: took, UpstreamDuration: x.report.Total, UpstreamFirstByte: x.report.FirstByte,
+		Server: x.report.Server, Attempts: x.report.Attempts, UserAgent: x.in.UserAgent(),
+	}
+	if x.origin.Client.IsValid() {
+		e.ClientIP = x.origin.Client.String()
+	}
+	if x.origin.Peer != x.origin.Client {
+		e.PeerIP = x.origin.Peer.String()
+	}
+	if x.route != nil {
+		e.Upstream = x.route.upstream.Name()
+	}
+	if x.caller.User != nil {
+		e.User = x.caller.User.Name
+	}
+	if x.caller.Token != nil {
+		e.TokenID = string(x.caller.Token.ID)
+	}
+	if x.failure != nil {
+		e.Error = x.failure.Error()
+	}
+	g.log.Log(&e)
+	if x.reason == "" {
+		g.metrics.Allowed(e.Form)
+	} else {
+		g.metrics.Refused(e.Form, x.reason)
+	}
+	g.public.RequestFinished(metrics.Request{
+		Method: x.in.Method, Status: status, Duration: took, BytesIn: e.BytesIn, BytesOut: e.BytesOut,
+	})
+}

@@ -1,0 +1,210 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"tollgate/proxy/caller"
+	"tollgate/proxy/upstream"
+	"tollgate/tokens"
+)
+
+// errNoGrant: forward was reached without a decision. It refuses like every
+// error that nobody foresaw.
+var errNoGrant = errors.New("forward without a grant")
+
+// The headers that tell the upstream who asks.
+const (
+	headerUser    = "X-Gateway-User"
+	headerTenant  = "X-Gateway-Tenant"
+	headerTokenID = "X-Gateway-Token-Id" // #nosec G101 -- the name of a header
+)
+
+// forward sends an allowed request on: credential off, identity on.
+func (g *Gateway) forward(x *exchange, grant tokens.Grant) error {
+	if !grant.Given() {
+		return errNoGrant
+	}
+	ctx, cut := context.WithCancelCause(x.in.Context())
+	defer cut(nil)
+	defer g.guard(x, cut)()
+
+	request := x.in.WithContext(ctx)
+	request.Header = x.dress(grant)
+	dressTrailer(request, x.in)
+	out := upstream.Outgoing{
+		Request: request, Target: x.target(), Upgrade: x.upgrade,
+		Response: func(_ int, h http.Header) { x.undress(h) },
+	}
+	var err error
+	x.report, err = x.route.upstream.Forward(x.out, &out)
+	if cause := context.Cause(ctx); err != nil && errors.Is(cause, errCutShort) {
+		g.metrics.TransferCut(denialOf(errors.Unwrap(cause)).reason)
+		return cause
+	}
+	return err
+}
+
+// target is the request-target for the upstream: as it came, but for tokens
+// in the query.
+func (x *exchange) target() string {
+	query := x.query
+	if x.route.accept.Has(caller.QueryToken) {
+		query = caller.StripQuery(query)
+	}
+	if query == "" && (!x.asked || x.query != "") {
+		return x.path
+	}
+	return x.path + "?" + query
+}
+
+// dress returns the header for the upstream. Identity is set after everything
+// that the client could have asked to be removed is gone.
+func (x *exchange) dress(grant tokens.Grant) http.Header {
+	in := x.in.Header
+	h := make(http.Header, len(in)+6)
+	for name, values := range in {
+		if x.passes(name, values) {
+			h[name] = values
+		}
+	}
+	if hasListed(in["Te"], "trailers") {
+		h["Te"] = []string{"trailers"}
+	}
+	x.dressCookie(h)
+	x.dressReferer(h)
+
+	subject := grant.Subject()
+	if !subject.Anonymous() {
+		h[headerUser] = []string{subject.User.Name}
+	}
+	if subject.Token != nil {
+		h[headerTokenID] = []string{string(subject.Token.ID)}
+	}
+	h[headerTenant] = []string{grant.Tenant()}
+	if grant.NewOnly() {
+		h["If-None-Match"] = []string{"*"}
+	}
+	if x.origin.Client.IsValid() {
+		h["X-Forwarded-For"] = []string{x.origin.Client.String()}
+	}
+	h["X-Forwarded-Host"] = []string{x.in.Host}
+	h["X-Forwarded-Proto"] = []string{x.scheme()}
+	return h
+}
+
+func (x *exchange) scheme() string {
+	if x.origin.HTTPS {
+		return "https"
+	}
+	return "http"
+}
+
+// passes reports whether a header of the client goes on to the upstream.
+func (x *exchange) passes(name string, values []string) bool {
+	switch fateOf(name) {
+	case stops:
+		return false
+	case credential:
+		return !x.consumes(name, values)
+	case goesOn:
+	}
+	return !hasListed(x.in.Header["Connection"], name)
+}
+
+// consumes reports whether a header is a credential in a form that counts on
+// this route. Where it does not it belongs to the service behind.
+func (x *exchange) consumes(name string, values []string) bool {
+	accept := x.route.accept
+	switch plainName(name) {
+	case "authorization":
+		return len(values) != 1 || accept.Has(caller.AuthorizationForm(values[0])) || accept == caller.AllForms
+	case "token":
+		return accept.Has(caller.TokenHeader)
+	case "x-auth-token":
+		return accept.Has(caller.XAuthToken)
+	}
+	return accept.Has(caller.GatewayToken)
+}
+
+func (x *exchange) dressCookie(h http.Header) {
+	cookies := h["Cookie"]
+	if len(cookies) == 0 || !x.route.accept.Has(caller.Cookie) {
+		return
+	}
+	kept := make([]string, 0, len(cookies))
+	for _, c := range cookies {
+		if c = caller.StripCookie(c, x.rules.cookie.Name); c != "" {
+			kept = append(kept, c)
+		}
+	}
+	if len(kept) == 0 {
+		delete(h, "Cookie")
+		return
+	}
+	h["Cookie"] = kept
+}
+
+// dressReferer keeps a token that stood in the address of a page from
+// following in the next request.
+func (x *exchange) dressReferer(h http.Header) {
+	if len(h["Referer"]) == 0 || !x.route.accept.Has(caller.QueryToken) {
+		return
+	}
+	referer, query, found := strings.Cut(h["Referer"][0], "?")
+	if query = caller.StripQuery(query); found && query != "" {
+		referer += "?" + query
+	}
+	h["Referer"] = []string{referer}
+}
+
+// undress makes the upstream's answer fit for the client: nothing in it is
+// taken for ours, and stored content cannot act as this site.
+func (x *exchange) undress(h http.Header) {
+	delete(h, "Gateway-Token")
+	delete(h, "Gateway-Token-Id")
+	id := x.out.Header()[RequestID]
+	delete(h, RequestID)
+	x.out.Header()[RequestID] = id // h may be this very header
+	x.undressCookies(h)
+	x.clearCookie(h)
+	if x.caller.Form == caller.QueryToken {
+		h["Referrer-Policy"] = []string{"no-referrer"}
+	}
+	if !x.caller.Anonymous() && !x.action.Public && len(h["Cache-Control"]) == 0 {
+		h["Cache-Control"] = []string{"private"}
+	}
+	if x.sandboxes() {
+		h.Add("Content-Security-Policy", "sandbox")
+		h.Set("X-Content-Type-Options", "nosniff")
+	}
+}
+
+// sandboxes reports whether the answer may be shown by a browser that also
+// holds our cookie, from a store that anybody may have written to.
+func (x *exchange) sandboxes() bool {
+	browser := x.caller.Form == caller.Cookie || x.caller.Form == caller.Basic || x.caller.Form == caller.None
+	return browser && !x.route.trusted && x.route.upstream.IsFolder()
+}
+
+// undressCookies drops cookies of our name: whoever set one could log a
+// browser in as somebody else.
+func (x *exchange) undressCookies(h http.Header) {
+	cookies := h["Set-Cookie"]
+	if len(cookies) == 0 {
+		return
+	}
+	kept := cookies[:0]
+	for _, c := range cookies {
+		if !x.rules.cookie.Names(c) {
+			kept = append(kept, c)
+		}
+	}
+	if len(kept) == 0 {
+		delete(h, "Set-Cookie")
+		return
+	}
+	h["Set-Cookie"] = kept
+}

@@ -1,0 +1,73 @@
+package proxy
+
+import "strings"
+
+// fate is what happens to a header of the client.
+type fate uint8
+
+const (
+	goesOn fate = iota
+	stops
+	credential // goes on only where another service is meant
+)
+
+// fates of single headers: those that are for one connection only (RFC 9110
+// section 7.6.1), and those by which a client could tell a server behind that
+// the request is another one.
+var fates = map[string]fate{
+	"authorization":          credential,
+	"gateway-token":          credential,
+	"token":                  credential,
+	"x-auth-token":           credential,
+	"connection":             stops,
+	"keep-alive":             stops,
+	"proxy-authenticate":     stops,
+	"proxy-authorization":    stops,
+	"proxy-connection":       stops,
+	"te":                     stops,
+	"trailer":                stops,
+	"transfer-encoding":      stops,
+	"upgrade":                stops,
+	"forwarded":              stops,
+	"x-real-ip":              stops,
+	"x-http-method":          stops,
+	"x-http-method-override": stops,
+	"x-method-override":      stops,
+	"x-amz-security-token":   stops,
+}
+
+// stoppedFamilies are the beginnings of names that tell who asks, from where
+// and for what; the gateway alone says that.
+var stoppedFamilies = [...]string{"x-gateway-", "x-forwarded-", "x-original-", "x-rewrite-"}
+
+// fateOf returns the fate of a header by the name as servers behind may read
+// it: some turn _ and . into the - that others tell from it.
+func fateOf(name string) fate {
+	plain := plainName(name)
+	if f, ok := fates[plain]; ok {
+		return f
+	}
+	for _, family := range stoppedFamilies {
+		if strings.HasPrefix(plain, family) {
+			return stops
+		}
+	}
+	return goesOn
+}
+
+// plainName returns a header name in lower case with - for everything that is
+// neither a letter nor a digit.
+func plainName(name string) string {
+	var buffer [64]byte
+	plain := append(buffer[:0], name...)
+	for i, c := range plain {
+		switch {
+		case 'A' <= c && c <= 'Z':
+			plain[i] = c | 0x20
+		case 'a' <= c && c <= 'z', '0' <= c && c <= '9':
+		default:
+			plain[i] = '-'
+		}
+	}
+	return string(plain)
+}
