@@ -1,11 +1,13 @@
 package proxy
 
 import (
+	"context"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"tollgate/proxy/caller"
@@ -44,6 +46,7 @@ const statusClientGone = 499
 // denials is the closed list of reasons, the more specific errors first.
 var denials = [...]denial{
 	{errCutShort, "cut", 0, "", ""},
+	{ErrFraming, "conflicting_lengths", http.StatusBadRequest, codeBadRequest, "InvalidRequest"},
 	{ErrAmbiguousPath, "ambiguous_path", http.StatusBadRequest, codeBadRequest, "InvalidURI"},
 	{ErrBadDestination, "bad_destination", http.StatusBadRequest, codeBadRequest, "InvalidArgument"},
 	{ErrBadTarget, "bad_target", http.StatusBadRequest, codeBadRequest, "InvalidURI"},
@@ -65,15 +68,20 @@ var denials = [...]denial{
 	{tokens.ErrOtherTenant, "other_tenant", http.StatusForbidden, codeForbidden, "AccessDenied"},
 	{tokens.ErrOutOfScope, "out_of_scope", http.StatusForbidden, codeForbidden, "AccessDenied"},
 	{tokens.ErrPermission, "permission", http.StatusForbidden, codeForbidden, "AccessDenied"},
+	{ErrBrokenBody, "broken_body", http.StatusBadRequest, codeBadRequest, "IncompleteBody"},
+	{upstream.ErrBadRequest, "bad_request", http.StatusBadRequest, codeBadRequest, "InvalidRequest"},
 	{upstream.ErrClientGone, "client_gone", statusClientGone, "", ""},
+	{upstream.ErrBrokenAnswer, "upstream_broken_answer", http.StatusBadGateway, codeUpstream, "ServiceUnavailable"},
 	{upstream.ErrTimeout, "upstream_timeout", http.StatusGatewayTimeout, codeUpstream, "ServiceUnavailable"},
 	{upstream.ErrBadAnswer, "upstream_bad_answer", http.StatusBadGateway, codeUpstream, "ServiceUnavailable"},
 	{upstream.ErrUnreachable, "upstream_unreachable", http.StatusBadGateway, codeUpstream, "ServiceUnavailable"},
+	{tokens.ErrStoreClosed, "store_unavailable", http.StatusServiceUnavailable, codeUnavailable, "ServiceUnavailable"},
+	{context.Canceled, "client_gone", statusClientGone, "", ""},
 }
 
 // unknownDenial is for an error that nobody foresaw, a store that fails among
 // them: refused, never passed.
-var unknownDenial = denial{reason: "store_unavailable", status: http.StatusServiceUnavailable, code: codeUnavailable, s3: "ServiceUnavailable"}
+var unknownDenial = denial{reason: "internal", status: http.StatusServiceUnavailable, code: codeUnavailable, s3: "ServiceUnavailable"}
 
 // errCutShort marks the end of an exchange whose token no longer holds.
 var errCutShort = errors.New("cut short")
@@ -100,7 +108,8 @@ func Reasons() []string {
 	for _, d := range denials {
 		reasons = append(reasons, d.reason)
 	}
-	return append(reasons, unknownDenial.reason)
+	slices.Sort(reasons)
+	return append(slices.Compact(reasons), unknownDenial.reason)
 }
 
 // deny ends an exchange that is not served. An answer that has begun is broken

@@ -68,6 +68,9 @@ func (g *Gateway) begin(w http.ResponseWriter, r *http.Request) *exchange {
 
 // enter reads where the request wants to go.
 func (x *exchange) enter() error {
+	if err := CheckFraming(x.out, x.in); err != nil {
+		return err
+	}
 	if err := x.readTarget(); err != nil {
 		return err
 	}

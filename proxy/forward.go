@@ -33,18 +33,29 @@ func (g *Gateway) forward(x *exchange, grant tokens.Grant) error {
 
 	request := x.in.WithContext(ctx)
 	request.Header = x.dress(grant)
-	dressTrailer(request, x.in)
+	dressBody(request, x.in)
 	out := upstream.Outgoing{
 		Request: request, Target: x.target(), Upgrade: x.upgrade,
 		Response: func(_ int, h http.Header) { x.undress(h) },
 	}
 	var err error
 	x.report, err = x.route.upstream.Forward(x.out, &out)
+	g.count(x, err)
 	if cause := context.Cause(ctx); err != nil && errors.Is(cause, errCutShort) {
 		g.metrics.TransferCut(denialOf(errors.Unwrap(cause)).reason)
 		return cause
 	}
 	return err
+}
+
+// count tells how the upstream did.
+func (g *Gateway) count(x *exchange, err error) {
+	name := x.route.upstream.Name()
+	if x.report.Status != 0 {
+		g.metrics.UpstreamAnswered(name, x.report.Status, x.report.FirstByte)
+		return
+	}
+	g.metrics.UpstreamFailed(name, denialOf(err).reason)
 }
 
 // target is the request-target for the upstream: as it came, but for tokens

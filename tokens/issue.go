@@ -152,13 +152,13 @@ func (c *Config) expiry(wish Lifetime, now time.Time) (time.Time, error) {
 	if ttl == 0 {
 		return time.Time{}, nil
 	}
-	return now.Add(ttl), nil
+	return now.Add(ttl).Truncate(time.Millisecond), nil
 }
 
 func (c *Config) checkUntil(until, now time.Time) (time.Time, error) {
 	const form = "2006-01-02T15:04:05.000Z"
 	if !until.After(now) {
-		return time.Time{}, Invalid("the expiry was read as %s, which is not in the future: it is %s now", until.Format(form), now.Format(form))
+		return time.Time{}, Invalid("the expiry was read as %s, which is not in the future: it is %s now, accepted is a later time", until.Format(form), now.Format(form))
 	}
 	if c.MaxTTL > 0 && until.After(now.Add(c.MaxTTL)) {
 		return time.Time{}, Invalid("the expiry was read as %s, which is later than the longest lifetime allows: accepted is up to %s", until.Format(form), now.Add(c.MaxTTL).Format(form))

@@ -3,8 +3,10 @@ package tokens
 import "fmt"
 
 // Secret is a string that must not be seen: a token's value, a password, a
-// key. However it is printed, formatted or marshalled, *** comes out; only
-// Reveal gives the text.
+// key. Printed, formatted or marshalled it comes out as ***; only Reveal gives
+// the text. It is not safe where fmt and encoding/json do not ask a value how it
+// prints: under a verb that is wrong for it (%p, %w) or for what holds it (%s
+// for a pointer to a struct), in unexported fields, and as the key of a map.
 type Secret string
 
 // Reveal returns the text itself.

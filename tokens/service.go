@@ -25,7 +25,7 @@ var (
 // Config is the part of the tokens section that the domain reads. Default
 // gives its defaults.
 type Config struct {
-	DefaultTTL      time.Duration `yaml:"default_ttl"`       // lifetime when the request names none; 0 = never ends
+	DefaultTTL      time.Duration `yaml:"default_ttl"`       // lifetime when the request names none, cut to MaxTTL; 0 = never ends
 	MaxTTL          time.Duration `yaml:"max_ttl"`           // ceiling; 0 = none
 	MinSecretLength int           `yaml:"min_secret_length"` // of a chosen S3 secret key, in bytes
 	KeepEnded       time.Duration `yaml:"keep_ended"`        // how long ended tokens stay visible to admins
@@ -49,9 +49,6 @@ func (c Config) Validate(report func(path, message string)) {
 		if d.value < 0 {
 			report(d.path, fmt.Sprintf("%v is negative, accepted is 0 or more", d.value))
 		}
-	}
-	if c.MaxTTL > 0 && c.DefaultTTL > c.MaxTTL {
-		report("default_ttl", fmt.Sprintf("%v is more than max_ttl, which is %v", c.DefaultTTL, c.MaxTTL))
 	}
 	if c.MinSecretLength < 1 {
 		report("min_secret_length", fmt.Sprintf("%d is too short, accepted is 1 or more", c.MinSecretLength))
@@ -241,6 +238,7 @@ func (s *Service) List(ctx context.Context, by Subject, f Filter) (Page, error) 
 		return Page{}, err
 	}
 	q := Query{Owner: f.Owner, Tenant: f.Tenant, Domain: f.Domain, LiveAt: s.now(), After: f.After, Limit: f.Limit}
+	size := q.PageSize()
 	var all Page
 	for range listRounds {
 		page, err := s.store.List(ctx, q)
@@ -253,7 +251,7 @@ func (s *Service) List(ctx context.Context, by Subject, f Filter) (Page, error) 
 			}
 		}
 		all.Next = page.Next
-		q.After, q.Limit = page.Next, q.PageSize()-len(all.Tokens)
+		q.After, q.Limit = page.Next, size-len(all.Tokens)
 		if page.Next == "" || q.Limit <= 0 {
 			break
 		}

@@ -150,6 +150,11 @@ func (g Grant) Tenant() string { return g.place.Tenant }
 // NewOnly reports whether it covers new objects only.
 func (g Grant) NewOnly() bool { return g.newOnly }
 
+// MayAct reports whether the subject may act in the place of an action at all,
+// whatever that needs. The error is ErrAnonymous, ErrOtherTenant or
+// ErrOutOfScope.
+func MayAct(s Subject, a Action) error { return s.in(a.Place, a.AnyDomain) }
+
 // Authorise decides whether the subject may do what is asked. What a token
 // grants is what it was given and its owner still has. The error is the first
 // rule that refuses: ErrAnonymous, ErrOtherTenant, ErrOutOfScope or

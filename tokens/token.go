@@ -68,6 +68,10 @@ type Sealed []byte
 // Format implements fmt.Formatter so that no verb prints the bytes.
 func (Sealed) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("***")) }
 
+// MarshalText returns ***, for JSON, YAML and every other encoding. Stores
+// write the bytes themselves.
+func (Sealed) MarshalText() ([]byte, error) { return []byte("***"), nil }
+
 // Meta is one piece of metadata that a token's maker attached. The gateway
 // keeps and returns it and does not interpret it.
 type Meta struct {

@@ -7,6 +7,7 @@ package contentgateway
 import (
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -67,15 +68,33 @@ func (a *API) register(e *echo.Echo, path string, create, list echo.HandlerFunc,
 }
 
 // membership says whether a token belongs to the collection that the path
-// names. The error is ErrNotFound.
-type membership func(c echo.Context, t *tokens.Token) error
+// names. The errors are ErrNotFound, tokens.ErrUnknown and those of holdsHere.
+type membership func(c echo.Context, who caller.Caller, t *tokens.Token) error
 
-func (a *API) ofAnyPlace(c echo.Context, _ *tokens.Token) error {
-	_, err := a.domain(c)
-	return err
+func (a *API) ofAnyPlace(c echo.Context, who caller.Caller, _ *tokens.Token) error {
+	return a.holdsHere(c, who)
 }
 
-func (a *API) ofTenant(c echo.Context, t *tokens.Token) error {
+// holdsHere refuses on the token path who has no business with the domain that
+// the request names. Where it names none, one's own tokens are the same on
+// every host and of no tenant's, but the token that one comes by must hold on
+// this one.
+func (a *API) holdsHere(c echo.Context, who caller.Caller) error {
+	named := c.QueryParam("domain") != ""
+	if !named && who.Token == nil {
+		return nil
+	}
+	place, err := a.domain(c)
+	if err != nil && !named {
+		return nil //nolint:nilerr // a host of no tenant has no tokens of its own
+	}
+	if err != nil {
+		return err
+	}
+	return tokens.MayAct(who.Subject, tokens.Action{Place: place.Scope, AnyDomain: place.AnyDomain})
+}
+
+func (a *API) ofTenant(c echo.Context, _ caller.Caller, t *tokens.Token) error {
 	place, err := a.managed(c)
 	if err != nil {
 		return err
@@ -118,13 +137,21 @@ func (a *API) managed(c echo.Context) (accounts.Place, error) {
 	return place, nil
 }
 
-// identify returns somebody, not the anonymous caller.
+// identify returns somebody, not the anonymous caller. A query that cannot be
+// read is refused: what is left out of it could be the very argument that
+// narrows what is asked for.
 func (a *API) identify(c echo.Context) (caller.Caller, error) {
 	who, err := a.Identify(c)
 	if err == nil && who.Anonymous() {
 		err = tokens.ErrAnonymous
 	}
-	return who, err
+	if err != nil {
+		return who, err
+	}
+	if _, err := url.ParseQuery(c.Request().URL.RawQuery); err != nil {
+		return who, tokens.Invalid("the query cannot be read, accepted are arguments of the form name=value with %%XX for what is no letter or digit")
+	}
+	return who, nil
 }
 
 // show answers with one live token.
@@ -138,7 +165,7 @@ func (a *API) show(c echo.Context, belongs membership) error {
 	if err != nil {
 		return err
 	}
-	if err := belongs(c, t); err != nil {
+	if err := belongs(c, who, t); err != nil {
 		return err
 	}
 	c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
@@ -152,7 +179,7 @@ func (a *API) end(c echo.Context, belongs membership) error {
 		return err
 	}
 	ref := tokens.Secret(c.Param("token"))
-	t, err := a.Tokens.Revoke(c.Request().Context(), who.Subject, ref, func(t *tokens.Token) error { return belongs(c, t) })
+	t, err := a.Tokens.Revoke(c.Request().Context(), who.Subject, ref, func(t *tokens.Token) error { return belongs(c, who, t) })
 	if err != nil {
 		return err
 	}

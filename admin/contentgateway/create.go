@@ -16,14 +16,22 @@ import (
 // createForDomain makes a token for a domain, or lets somebody log in who
 // sends the login page's form.
 func (a *API) createForDomain(c echo.Context) error {
+	place, err := a.domain(c) // a host of no tenant is none for anybody
+	if err != nil {
+		return err
+	}
 	form, err := loginFormOf(c)
 	if err != nil {
 		return err
 	}
 	if form != nil {
-		return a.logIn(c, form)
+		return a.logIn(c, form, place)
 	}
-	issued, err := a.create(c, a.domain)
+	who, err := a.identify(c)
+	if err != nil {
+		return err
+	}
+	issued, err := a.create(c, who, place)
 	if err != nil {
 		return err
 	}
@@ -33,7 +41,15 @@ func (a *API) createForDomain(c echo.Context) error {
 
 // createManaged makes a token for a tenant or one of its domains.
 func (a *API) createManaged(c echo.Context) error {
-	issued, err := a.create(c, a.managed)
+	who, err := a.identify(c)
+	if err != nil {
+		return err
+	}
+	place, err := a.managed(c)
+	if err != nil {
+		return err
+	}
+	issued, err := a.create(c, who, place)
 	if err != nil {
 		return err
 	}
@@ -46,15 +62,7 @@ func (a *API) createManaged(c echo.Context) error {
 
 // create does what both have in common: it leaves the status and the body of
 // the answer to be written.
-func (a *API) create(c echo.Context, where func(echo.Context) (accounts.Place, error)) (tokens.Issued, error) {
-	who, err := a.identify(c)
-	if err != nil {
-		return tokens.Issued{}, err
-	}
-	place, err := where(c)
-	if err != nil {
-		return tokens.Issued{}, err
-	}
+func (a *API) create(c echo.Context, who caller.Caller, place accounts.Place) (tokens.Issued, error) {
 	cookie, err := wantsCookie(c)
 	if err != nil {
 		return tokens.Issued{}, err

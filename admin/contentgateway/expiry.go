@@ -54,7 +54,7 @@ func parseDigits(value string) (time.Time, error) {
 	}
 	if len(value) == 8 {
 		if t, err := time.Parse("20060102", value); err == nil {
-			return t, nil
+			return inRange(value, t)
 		}
 	}
 	n, err := strconv.ParseInt(value, 10, 64)
@@ -77,9 +77,14 @@ func parseForm(form, value string) (time.Time, error) {
 // lastInstant is the last that every form can express.
 var lastInstant = time.Date(9999, 12, 31, 23, 59, 59, 999e6, time.UTC)
 
+// inRange refuses what no record can hold, and with it the zero time: that
+// stands for no expiry at all, so the year 1 must not pass for it.
 func inRange(value string, t time.Time) (time.Time, error) {
-	if t.After(lastInstant) {
+	switch {
+	case t.After(lastInstant):
 		return time.Time{}, tooFar(value)
+	case t.Unix() < 0:
+		return time.Time{}, tokens.Invalid("the expiry was read as %q, which is before the year 1970; %s", bounded(value), acceptedExpiries)
 	}
 	return t.UTC(), nil
 }

@@ -17,7 +17,7 @@ func (a *API) listOwn(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := a.domain(c); err != nil {
+	if err := a.holdsHere(c, who); err != nil {
 		return err
 	}
 	f, err := filterOf(c)

@@ -88,12 +88,8 @@ func (a *API) page(c echo.Context, status int, view loginView) error {
 
 // logIn answers the page's form: with the cookie and the way to where one
 // wanted to go, or with the page once more.
-func (a *API) logIn(c echo.Context, form *loginForm) error {
+func (a *API) logIn(c echo.Context, form *loginForm, place accounts.Place) error {
 	next := localPath(form.next)
-	place, err := a.domain(c)
-	if err != nil {
-		return err
-	}
 	issued, err := a.issueTo(c, form, place)
 	if problem, status := loginProblem(err); status != 0 {
 		return a.page(c, status, loginView{Next: next, Problem: problem})

@@ -104,7 +104,24 @@ func metaOf(h http.Header) ([]tokens.Meta, error) {
 		all = append(all, tokens.Meta{Name: rest, Value: text(strings.Join(values, ", "))})
 	}
 	slices.SortFunc(all, func(a, b tokens.Meta) int { return strings.Compare(a.Name, b.Name) })
-	return all, nil
+	return all, checkListed(all)
+}
+
+// checkListed refuses two names that a list prints as one.
+func checkListed(all []tokens.Meta) error {
+	seen := make(map[string]bool, len(all))
+	for _, m := range all {
+		if seen[listedName(m)] {
+			return tokens.Invalid("%s%s was given with - and with _, accepted is one of them", headerCustom, bounded(m.Name))
+		}
+		seen[listedName(m)] = true
+	}
+	return nil
+}
+
+// listedName is the name of a piece of metadata in lists.
+func listedName(m tokens.Meta) string {
+	return "x_custom_meta_" + strings.ReplaceAll(m.Name, "-", "_")
 }
 
 func isMetaName(s string) bool {
@@ -205,7 +222,7 @@ func storageItem(t *tokens.Token) object {
 func metaFields(t *tokens.Token) object {
 	o := make(object, 0, len(t.Meta))
 	for _, m := range t.Meta {
-		o = append(o, field{"x_custom_meta_" + strings.ReplaceAll(m.Name, "-", "_"), m.Value})
+		o = append(o, field{listedName(m), m.Value})
 	}
 	return o
 }

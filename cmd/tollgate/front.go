@@ -28,17 +28,23 @@ func newFront(g *gatewayProcess, e *echo.Echo) *front {
 	return &front{process: g, management: e}
 }
 
-// ServeHTTP sends a request on its way. One with an S3 signature is for the
-// storage whatever its path: a bucket may be called auth.
+// ServeHTTP sends a request on its way.
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.process.requests.Add(1)
 	defer f.process.requests.Done()
 	w.Header()[proxy.RequestID] = []string{newRequestID()}
-	if !f.process.admin.Serves(r.Host) || caller.Signed(r) {
+	if !f.mayManage(r) || proxy.CheckFraming(w, r) != nil {
 		f.process.gateway.ServeHTTP(w, r)
 		return
 	}
 	f.management.ServeHTTP(w, r)
+}
+
+// mayManage reports whether a request can be one for management. One with an
+// S3 signature is for the storage whatever its path: a bucket may be called
+// auth. One without a path is none either.
+func (f *front) mayManage(r *http.Request) bool {
+	return f.process.admin.Serves(r.Host) && !caller.Signed(r) && strings.HasPrefix(r.URL.Path, "/")
 }
 
 // newRequestID returns 16 upper-case hex digits.

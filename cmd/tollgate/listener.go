@@ -13,6 +13,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.uber.org/zap"
+
+	"tollgate/proxy"
 )
 
 // The bounds of connections, against clients that are slow on purpose.
@@ -33,6 +35,7 @@ func (g *gatewayProcess) publicServer(h http.Handler) *http.Server {
 	s.BaseContext = func(net.Listener) context.Context { return base }
 	s.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: maxStreams}
 	s.DisableGeneralOptionsHandler = true
+	s.ConnContext, s.ConnState = proxy.ConnContext, proxy.ConnState
 	return s
 }
 
@@ -83,7 +86,7 @@ func answerText(w http.ResponseWriter, status int, text string) {
 // withTLS puts TLS on the public listener if a certificate is configured.
 func (g *gatewayProcess) withTLS(c Config, l net.Listener) net.Listener {
 	if c.TLS.CertFile == "" {
-		return l
+		return proxy.WatchFraming(l)
 	}
 	return tls.NewListener(l, &tls.Config{
 		MinVersion: tls.VersionTLS12,

@@ -8,6 +8,7 @@ import (
 	"tollgate/metrics"
 	"tollgate/proxy/upstream"
 	"tollgate/tokens"
+	"tollgate/tokens/accounts"
 )
 
 // observeStore counts the operations of the token store. What callers ask for
@@ -22,6 +23,18 @@ func (g *gatewayProcess) observeStore(op string, took time.Duration, err error) 
 		g.metrics.StoreFailed(op, metrics.StoreFull)
 	default:
 		g.metrics.StoreFailed(op, "error")
+	}
+}
+
+// observePassword counts the checks of passwords.
+func (g *gatewayProcess) observePassword(err error) {
+	switch {
+	case err == nil:
+		g.metrics.PasswordChecked(metrics.PasswordRight)
+	case errors.Is(err, accounts.ErrBusy):
+		g.metrics.PasswordChecked(metrics.PasswordBusy)
+	case errors.Is(err, accounts.ErrBadPassword):
+		g.metrics.PasswordChecked(metrics.PasswordWrong)
 	}
 }
 

@@ -162,7 +162,7 @@ func (g *gatewayProcess) assemble(ctx context.Context, c Config, access *accessl
 	g.callers = &caller.Callers{
 		Tokens:    g.tokens,
 		Gate:      accounts.NewGate(time.Now, rand.Reader, accounts.DefaultLimits()),
-		Directory: g.directory.Load,
+		Directory: g.directory.Load, PasswordChecked: g.observePassword,
 	}
 	settings, err := adminSettings(c)
 	if err != nil {

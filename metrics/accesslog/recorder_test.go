@@ -142,7 +142,7 @@ func TestFilesTakeTheWayOfTheWriterBelow(t *testing.T) {
 	if err := os.WriteFile(name, []byte("content of a file"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	file, err := os.Open(name) //nolint:gosec // a name of the test's own
+	file, err := os.Open(name)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,7 @@ const (
 	hexDigits   = 32          // a token of the content gateway, in lower case
 	uuidDigits  = 36          // a token of the file repository, in upper case
 	bearerStart = "access-v1" // an access token, before a colon and base64
-	shortest    = len("?a=b")
+	shortest    = len("?=")
 )
 
 // redact replaces by *** what looks like the value of a token, what stands

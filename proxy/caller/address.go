@@ -36,6 +36,10 @@ func parseNetwork(text string) (netip.Prefix, error) {
 	if err != nil {
 		return netip.Prefix{}, fmt.Errorf("%q is no network, accepted is a CIDR like 10.0.0.0/8 or a single address", text)
 	}
+	// Addresses are compared as IPv4 where they are that inside IPv6.
+	if v4 := prefix.Addr().Unmap(); v4 != prefix.Addr() && prefix.Bits() >= 96 {
+		prefix = netip.PrefixFrom(v4, prefix.Bits()-96)
+	}
 	return prefix.Masked(), nil
 }
 
@@ -80,11 +84,12 @@ func (a *Addresses) trusts(addr netip.Addr) bool {
 	return false
 }
 
-// addrOf reads an address with or without a port.
+// addrOf reads an address with or without a port. Zones are left out: they
+// mean something on one machine alone, and no network contains them.
 func addrOf(s string) netip.Addr {
 	s = strings.Trim(s, " \t")
 	if ap, err := netip.ParseAddrPort(s); err == nil {
-		return ap.Addr().Unmap()
+		return ap.Addr().Unmap().WithZone("")
 	}
 	addr, err := netip.ParseAddr(strings.Trim(s, "[]"))
 	if err != nil {

@@ -28,6 +28,9 @@ type Callers struct {
 	Tokens    *tokens.Service
 	Gate      *accounts.Gate
 	Directory func() *accounts.Directory // the one in force now
+	// PasswordChecked is told how each check of a password ended; nil =
+	// nobody is told.
+	PasswordChecked func(err error)
 }
 
 // Identify returns who stands behind a credential. A cookie that does not
@@ -41,11 +44,7 @@ func (c *Callers) Identify(ctx context.Context, cred Credential) (Caller, error)
 	case None:
 		return Caller{}, nil
 	case Basic, LoginForm:
-		account, err := c.Gate.Check(ctx, c.Directory(), cred.Name, cred.Secret)
-		if err != nil {
-			return Caller{Form: cred.Form}, fmt.Errorf("check password: %w", err)
-		}
-		return Caller{Form: cred.Form, Subject: tokens.Subject{User: &account.User}}, nil
+		return c.byPassword(ctx, cred)
 	case Bearer, QueryToken, TokenHeader, XAuthToken, GatewayToken:
 		subject, err := c.Tokens.Verify(ctx, cred.Secret)
 		return Caller{Form: cred.Form, Subject: subject}, err
@@ -54,6 +53,17 @@ func (c *Callers) Identify(ctx context.Context, cred Credential) (Caller, error)
 	case Signature:
 	}
 	return Caller{Form: cred.Form}, ErrSignature
+}
+
+func (c *Callers) byPassword(ctx context.Context, cred Credential) (Caller, error) {
+	account, err := c.Gate.Check(ctx, c.Directory(), cred.Name, cred.Secret)
+	if c.PasswordChecked != nil {
+		c.PasswordChecked(err)
+	}
+	if err != nil {
+		return Caller{Form: cred.Form}, fmt.Errorf("check password: %w", err)
+	}
+	return Caller{Form: cred.Form, Subject: tokens.Subject{User: &account.User}}, nil
 }
 
 // byCookie lets a browser with a dead cookie go on as anonymous: it cannot

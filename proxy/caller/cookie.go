@@ -65,24 +65,25 @@ func isToken(s string) bool {
 }
 
 // attributes that both setting and clearing carry. path comes first, as the
-// content gateway prints it.
+// content gateway prints it, and the age last.
 func (c CookieConfig) attributes(age string, https bool) string {
-	s := "; path=/" + age
+	s := "; path=/"
 	if c.HTTPOnly {
 		s += "; HttpOnly"
 	}
 	if c.Secure == SecureAlways || c.Secure == SecureAuto && https {
 		s += "; Secure"
 	}
-	return s + sameSites[c.SameSite]
+	return s + sameSites[c.SameSite] + age
 }
 
-// Set returns the Set-Cookie value that hands a token over. An age of zero
-// leaves the lifetime to the browser's session.
+// Set returns the Set-Cookie value that hands a token over. The age counts in
+// whole seconds, at least one; zero leaves the lifetime to the browser's
+// session.
 func (c CookieConfig) Set(value string, age time.Duration, https bool) string {
 	maxAge := ""
 	if age > 0 {
-		maxAge = "; Max-Age=" + strconv.FormatInt(int64(age/time.Second), 10)
+		maxAge = "; Max-Age=" + strconv.FormatInt(max(1, int64(age/time.Second)), 10)
 	}
 	return c.Name + "=" + value + c.attributes(maxAge, https)
 }
@@ -142,15 +143,17 @@ func StripCookie(header, name string) string {
 		return header
 	}
 	var kept strings.Builder
-	first := true
+	first, dropped := true, false
 	for n, pair := range pairs(header) {
 		if n == name {
+			dropped = true
 			continue
 		}
-		if first {
-			pair = strings.TrimLeft(pair, " \t")
-		} else {
+		switch {
+		case !first:
 			kept.WriteByte(';')
+		case dropped: // the blank stood behind a pair that is gone
+			pair = strings.TrimLeft(pair, " \t")
 		}
 		kept.WriteString(pair)
 		first = false

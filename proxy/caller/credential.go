@@ -53,12 +53,9 @@ type Parser struct {
 // An explicit credential that cannot be read is ErrMalformed and never skipped
 // over; ErrAmbiguous if the request could be read in two ways.
 func (p Parser) Of(r *http.Request, accept Forms) (Credential, error) {
-	query, err := queryCredentialsOf(r.URL.RawQuery)
-	if err != nil {
-		return Credential{}, err
-	}
+	query := queryCredentialsOf(r.URL.RawQuery)
 	authorization := r.Header["Authorization"]
-	if err := checkAuthorization(authorization, query, accept); err != nil {
+	if err := checkAmbiguity(authorization, query, accept); err != nil {
 		return Credential{}, err
 	}
 	signedHeader := len(authorization) == 1 && isSignature(authorization[0])
@@ -70,7 +67,7 @@ func (p Parser) Of(r *http.Request, accept Forms) (Credential, error) {
 			return c, err
 		}
 	}
-	if query.found && accept.Has(QueryToken) {
+	if query.count > 0 && accept.Has(QueryToken) {
 		return explicit(QueryToken, query.value)
 	}
 	for _, h := range headerForms {
@@ -78,20 +75,24 @@ func (p Parser) Of(r *http.Request, accept Forms) (Credential, error) {
 			return c, err
 		}
 	}
-	if accept.Has(Cookie) {
+	if accept.Has(Cookie) && p.Cookie != "" {
 		return p.cookieOf(r.Header["Cookie"]), nil
 	}
 	return Credential{}, nil
 }
 
-// checkAuthorization refuses what one reader could take for one credential
-// and another for a second.
-func checkAuthorization(values []string, query queryCredentials, accept Forms) error {
+// checkAmbiguity refuses what one reader could take for one credential and
+// another for a second. Two _token arguments are refused also when they are
+// equal: whoever stands in front may have read the other.
+func checkAmbiguity(values []string, query queryCredentials, accept Forms) error {
 	if len(values) > 1 {
 		return fmt.Errorf("%w: %d Authorization headers", ErrAmbiguous, len(values))
 	}
 	if accept.Has(Signature) && query.signed && len(values) == 1 {
 		return fmt.Errorf("%w: a signature in the query and an Authorization header", ErrAmbiguous)
+	}
+	if accept.Has(QueryToken) && query.count > 1 {
+		return fmt.Errorf("%w: %s %d times in the query", ErrAmbiguous, queryToken, query.count)
 	}
 	return nil
 }
@@ -186,8 +187,7 @@ func Signed(r *http.Request) bool {
 	if r.URL.RawQuery == "" {
 		return false
 	}
-	query, _ := queryCredentialsOf(r.URL.RawQuery)
-	return query.signed
+	return queryCredentialsOf(r.URL.RawQuery).signed
 }
 
 // isSignature recognises AWS Signature V4 in all its variants and V2.

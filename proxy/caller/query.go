@@ -1,7 +1,6 @@
 package caller
 
 import (
-	"fmt"
 	"net/url"
 	"strings"
 )
@@ -11,29 +10,27 @@ const queryToken = "_token"
 
 // queryCredentials is what the query of a request presents.
 type queryCredentials struct {
-	found  bool
-	value  string // of _token, decoded
+	count  int    // of _token arguments
+	value  string // of the last of them, decoded
 	signed bool   // an S3 signature, V4 or V2
 }
 
-// queryCredentialsOf reads the raw query. Two _token arguments are refused,
-// also when they are equal: whoever stands in front may have read the other.
-func queryCredentialsOf(raw string) (queryCredentials, error) {
+// queryCredentialsOf reads the raw query to its end.
+func queryCredentialsOf(raw string) queryCredentials {
 	var q queryCredentials
 	for raw != "" {
 		var pair string
 		pair, raw, _ = strings.Cut(raw, "&")
 		key, value, _ := strings.Cut(pair, "=")
 		switch key = unescape(key); {
-		case key == queryToken && q.found:
-			return q, fmt.Errorf("%w: %s twice in the query", ErrAmbiguous, queryToken)
 		case key == queryToken:
-			q.found, q.value = true, unescape(value)
+			q.count++
+			q.value = unescape(value)
 		case isSignatureArgument(key):
 			q.signed = true
 		}
 	}
-	return q, nil
+	return q
 }
 
 // isSignatureArgument recognises presigned requests: V4 by the names that

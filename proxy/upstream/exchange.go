@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -178,20 +179,17 @@ func sendable(r *http.Request) bool {
 	if r.Method != "" && !httpguts.ValidHeaderFieldName(r.Method) {
 		return false
 	}
-	for _, h := range []http.Header{r.Header, r.Trailer} {
-		for k, vv := range h {
-			if !httpguts.ValidHeaderFieldName(k) {
-				return false
-			}
-			for _, v := range vv {
-				if !httpguts.ValidHeaderFieldValue(v) {
-					return false
-				}
-			}
+	_, err := httpguts.PunycodeHostPort(r.Host)
+	return err == nil && validFields(r.Header) && validFields(r.Trailer)
+}
+
+func validFields(h http.Header) bool {
+	for k, vv := range h {
+		if !httpguts.ValidHeaderFieldName(k) || slices.ContainsFunc(vv, func(v string) bool { return !httpguts.ValidHeaderFieldValue(v) }) {
+			return false
 		}
 	}
-	_, err := httpguts.PunycodeHostPort(r.Host)
-	return err == nil
+	return true
 }
 
 // mayRepeat reports whether another server may get the request: no byte of an

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 )
@@ -305,7 +306,7 @@ func TestEndOfUploadThatNobodyTakes(t *testing.T) {
 		}
 		defer u.Close()
 		start := time.Now()
-		r := httptest.NewRequestWithContext(t.Context(), http.MethodPut, "/", strings.NewReader(strings.Repeat("x", 1000)))
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPut, "/", iotest.DataErrReader(strings.NewReader(strings.Repeat("x", 1000))))
 		_, err = u.Forward(httptest.NewRecorder(), &Outgoing{Request: r, Target: "/"})
 		if took := time.Since(start); !errors.Is(err, ErrTimeout) || took < 2*time.Minute || took > 3*time.Minute {
 			t.Errorf("error %v after %s", err, took)

@@ -85,16 +85,17 @@ func (c Config) roomToGrow() uint64 { return c.MinFree / 2 }
 func (c Config) roomToChange() uint64 { return c.MinFree / 8 * 3 }
 
 // badgerOptions returns the settings under which a directory is always opened.
-// Checksums are verified on each read of a block: a damaged block could
-// otherwise hide the newest version of a record and show an older one, in
-// which a revoked token is live.
+// The checksums of all tables are verified when they are opened: a damaged
+// block could otherwise hide the newest version of a record and show an older
+// one, in which a revoked token is live. Verifying each read as well would not
+// help: Badger takes a block that fails for one that has not got the key.
 func (c Config) badgerOptions() badger.Options {
 	return badger.DefaultOptions(c.dbDir()).
 		WithSyncWrites(true).
 		WithNumVersionsToKeep(1).
 		WithDetectConflicts(false).
 		WithCompression(options.None).
-		WithChecksumVerificationMode(options.OnBlockRead).
+		WithChecksumVerificationMode(options.OnTableRead).
 		WithMemTableSize(memTableSize).
 		WithValueLogFileSize(valueLogFileSize).
 		WithNumMemtables(2).

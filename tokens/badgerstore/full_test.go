@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -122,8 +121,7 @@ func TestOpenRefusesWithoutRoom(t *testing.T) {
 // process with mounts of its own.
 func TestDiskFullIsSurvived(t *testing.T) {
 	t.Parallel()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.v", "-test.run=^TestChildMeetsAFullDisk$") //nolint:gosec // this binary
-	cmd.Env = append(os.Environ(), childEnv+"=full", "STORE_DIR="+t.TempDir())
+	cmd := child(t, "TestChildMeetsAFullDisk", "full", "STORE_DIR="+t.TempDir())
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS}
 	out, err := cmd.CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "--- PASS: TestChildMeetsAFullDisk") {
@@ -252,9 +250,8 @@ func readAll(t *testing.T, s *badgerstore.Store, n int) {
 
 func TestCloseWithoutRoomLeavesTheDataWhole(t *testing.T) {
 	t.Parallel()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.v", "-test.run=^TestChildClosesWithoutRoom$") //nolint:gosec // this binary
 	dir := t.TempDir()
-	cmd.Env = append(os.Environ(), childEnv+"=close", "STORE_DIR="+dir)
+	cmd := child(t, "TestChildClosesWithoutRoom", "close", "STORE_DIR="+dir)
 	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "--- PASS: TestChildClosesWithoutRoom") {
 		t.Fatalf("%v\n%s", err, out)
 	}

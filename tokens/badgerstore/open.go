@@ -117,14 +117,17 @@ func openBadger(cfg Config) (*badger.DB, error) {
 	return nil, fmt.Errorf("%w; the files in %s cannot be read: restore a backup", err, cfg.dbDir())
 }
 
-// tryBadger turns the panics with which Badger meets some kinds of damage
-// into errors.
+// tryBadger turns the panics and crashes with which Badger meets some kinds of
+// damage into errors.
 func tryBadger(cfg Config) (db *badger.DB, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			db, err = nil, fmt.Errorf("badger: %v", p)
 		}
 	}()
+	if err := checkTables(cfg); err != nil {
+		return nil, err
+	}
 	return badger.Open(cfg.badgerOptions())
 }
 

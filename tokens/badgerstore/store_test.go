@@ -2,6 +2,7 @@ package badgerstore_test
 
 import (
 	"os"
+	"os/exec"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -57,4 +58,13 @@ func TestStoreKeepsTheDurableContract(t *testing.T) {
 		s := openStore(t, badgerstore.Config{Dir: dir})
 		return s, func() { closeStore(t, s) }
 	})
+}
+
+// child returns the command that runs one test of this binary as a process of
+// its own. Under the race detector it would sleep for a second at its end.
+func child(t *testing.T, test, what string, env ...string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.v", "-test.run=^"+test+"$") //nolint:gosec // this binary
+	cmd.Env = append(append(os.Environ(), "GORACE=atexit_sleep_ms=0", childEnv+"="+what), env...)
+	return cmd
 }

@@ -110,7 +110,7 @@ func TestLargeHostileInputsComeToAnEnd(t *testing.T) {
 	if testing.Short() {
 		t.Skip("some seconds of parsing")
 	}
-	fill := func(unit string) string { return strings.Repeat(unit, (conf.MaxFileSize/4)/len(unit)) }
+	fill := func(unit string) string { return strings.Repeat(unit, (conf.MaxFileSize/16)/len(unit)) }
 	for name, file := range map[string]string{
 		"unknown keys":       fill("aaaaaaa: 1\n"),
 		"empty users":        "users:\n" + fill("- {}\n"),

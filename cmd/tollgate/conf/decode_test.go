@@ -114,6 +114,33 @@ store:
 	}
 }
 
+func TestEntriesOfAListOfStructsBeginWithTheirDefaults(t *testing.T) {
+	t.Parallel()
+	var cfg struct {
+		Probes []probe            `yaml:"probes"`
+		Nested [][]probe          `yaml:"nested"`
+		ByName map[string]*probe  `yaml:"by_name"`
+		Groups map[string][]probe `yaml:"groups"`
+	}
+	file := "probes: [{}, {path: /x}]\nnested: [[{every: 1s}], []]\nby_name: {a: {}}\ngroups: {g: [{path: /y}]}\n"
+	if _, faults := conf.Decode(&cfg, conf.Source{Data: []byte(file)}); faults != nil {
+		t.Fatal(faults)
+	}
+	const every = 5 * time.Second
+	if want := []probe{{"/", every}, {"/x", every}}; !slices.Equal(cfg.Probes, want) {
+		t.Errorf("a list: got %v, want %v", cfg.Probes, want)
+	}
+	if want := [][]probe{{{"/", time.Second}}, {}}; !reflect.DeepEqual(cfg.Nested, want) {
+		t.Errorf("lists in a list: got %v, want %v", cfg.Nested, want)
+	}
+	if want := map[string]*probe{"a": {"/", every}}; !reflect.DeepEqual(cfg.ByName, want) {
+		t.Errorf("pointers in a map: got %v, want %v", cfg.ByName, want)
+	}
+	if want := map[string][]probe{"g": {{"/y", every}}}; !reflect.DeepEqual(cfg.Groups, want) {
+		t.Errorf("lists in a map: got %v, want %v", cfg.Groups, want)
+	}
+}
+
 func TestWhatIsThereAlreadyIsNotGivenDefaultsAgain(t *testing.T) {
 	t.Parallel()
 	cfg := defaults()

@@ -67,9 +67,8 @@ func (d *decoder) environment(root reflect.Value) {
 			found = append(found, v)
 		}
 	}
-	slices.SortFunc(found, func(a, b variable) int {
-		return cmp.Or(cmp.Compare(len(a.steps), len(b.steps)), cmp.Compare(a.name, b.name))
-	})
+	// The name of a longer path begins with that of the shorter one.
+	slices.SortFunc(found, func(a, b variable) int { return cmp.Compare(a.name, b.name) })
 	d.overlay = true
 	for _, v := range d.withoutDoubles(found) {
 		d.from(v.name, v.text)

@@ -87,6 +87,26 @@ bare: ""
 	}
 }
 
+func TestPrintLeavesOutOnlyNilPointersMarkedSo(t *testing.T) {
+	t.Parallel()
+	type inner struct {
+		Kept    *probe `yaml:"kept"`
+		Left    *probe `yaml:"left,omitempty"`
+		Numbers []int  `yaml:"numbers,omitempty"`
+		Zero    int    `yaml:"zero,omitempty"`
+	}
+	if got, want := printed(t, inner{}), "kept: null\nnumbers: []\nzero: 0\n"; got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	got := printed(t, inner{Left: &probe{}})
+	if want := "kept: null\nleft:\n  path: \"\"\n  every: 0s\nnumbers: []\nzero: 0\n"; got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	if got := printed(t, struct{}{}); got != "{}\n" {
+		t.Errorf("no keys: got %q, want {}", got)
+	}
+}
+
 // rich is a configuration in which everything is set, secrets apart.
 func rich() gateway {
 	hour := time.Hour

@@ -56,11 +56,12 @@ func shown(text string, quotable bool) string {
 	return " " + strconv.Quote(brief(text))
 }
 
-// complaint completes what setText returned. What is shared by an alias is not
+// complaint completes what setText returned, which is never about a secret, as
+// a secret takes any text. What is shared by an alias is not
 // quoted, since it may be a secret in its other place.
 func complaint(problem string, s shape, text string, quotable bool) string {
 	switch {
-	case s == secretShape || s == noShape:
+	case s == noShape:
 		return problem
 	case !quotable && s == parsedShape:
 		return "the value is not accepted"

@@ -65,15 +65,6 @@ func (w *watched) expect(t *testing.T, content string) {
 	}
 }
 
-// quietly does what must not lead to a call. That it did not is known when the
-// next call is the one for a change made after it.
-func (w *watched) quietly(t *testing.T, act func()) {
-	t.Helper()
-	act()
-	write(t, w.file, "after what must be quiet")
-	w.expect(t, "after what must be quiet")
-}
-
 func write(t *testing.T, file, content string) {
 	t.Helper()
 	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
@@ -203,81 +194,6 @@ func TestWatchSeesAWriteThroughAnotherNameOfTheFile(t *testing.T) {
 	w.expect(t, "two")
 	write(t, outside, "three")
 	w.expect(t, "three")
-}
-
-func TestWatchIsQuietWhenNothingChanged(t *testing.T) {
-	t.Parallel()
-	for name, act := range map[string]func(t *testing.T, w *watched){
-		"another file": func(t *testing.T, w *watched) {
-			t.Helper()
-			write(t, filepath.Join(w.dir, "other.yaml"), "x")
-		},
-		"the same content": func(t *testing.T, w *watched) {
-			t.Helper()
-			write(t, w.file, "one")
-		},
-		"emptied": func(t *testing.T, w *watched) {
-			t.Helper()
-			write(t, w.file, "")
-		},
-		"removed": func(t *testing.T, w *watched) {
-			t.Helper()
-			remove(t, w.file)
-		},
-		"another time": func(t *testing.T, w *watched) {
-			t.Helper()
-			if err := os.Chtimes(w.file, time.Unix(1, 0), time.Unix(1, 0)); err != nil {
-				t.Error(err)
-			}
-		},
-		"replaced by the same": func(t *testing.T, w *watched) {
-			t.Helper()
-			write(t, w.file+".new", "one")
-			rename(t, w.file+".new", w.file)
-		},
-		"many writes at once": func(t *testing.T, w *watched) {
-			t.Helper()
-			for range 50 {
-				write(t, w.file, "two")
-				write(t, w.file, "one")
-			}
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			w := watchFile(t, withFile(t))
-			w.quietly(t, func() { act(t, w) })
-		})
-	}
-}
-
-func TestWatchIsNotHeldUpByAFolderThatIsNeverQuiet(t *testing.T) {
-	t.Parallel()
-	w := watchFile(t, withFile(t))
-	done := make(chan struct{})
-	noise := make(chan error, 1)
-	go func() {
-		defer close(noise)
-		ticker := time.NewTicker(quiet / 10)
-		defer ticker.Stop()
-		for {
-			select {
-			case <-done:
-				return
-			case now := <-ticker.C:
-				if err := os.WriteFile(filepath.Join(w.dir, "log"), []byte(now.String()), 0o600); err != nil {
-					noise <- err
-					return
-				}
-			}
-		}
-	}()
-	write(t, w.file, "two")
-	w.expect(t, "two")
-	close(done)
-	if err := <-noise; err != nil {
-		t.Error(err)
-	}
 }
 
 func TestWatchEndsWithItsContextAndCallsNoMore(t *testing.T) {

@@ -1,0 +1,3 @@
+module tollgate/cmd/tollgate/packagingtest
+
+go 1.26.0

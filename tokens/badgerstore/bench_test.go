@@ -1,0 +1,171 @@
+package badgerstore
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/dgraph-io/badger/v4"
+
+	"tollgate/tokens"
+)
+
+// benchToken returns a token of usual size.
+func benchToken(n int) *tokens.Token {
+	return &tokens.Token{
+		ID:      tokens.ID(fmt.Sprintf("%022d", n)),
+		Hash:    tokens.HashOf(strconv.Itoa(n)),
+		API:     tokens.UserTokens,
+		Owner:   fmt.Sprintf("user%d", n%1000),
+		Creator: fmt.Sprintf("user%d", n%1000),
+		Scope:   tokens.Scope{Tenant: fmt.Sprintf("tenant%d", n%50), Domain: "files.acme.example"},
+		Created: time.UnixMilli(1_900_000_000_000).UTC(),
+		Expires: time.UnixMilli(1_900_003_600_000 + int64(n)).UTC(),
+		Meta:    []tokens.Meta{{Name: "note", Value: "made for the benchmark"}},
+	}
+}
+
+// load fills a store without waiting for the disk after each token.
+func load(b *testing.B, dir string, n int) {
+	b.Helper()
+	cfg, err := Config{Dir: dir}.withDefaults()
+	if err != nil {
+		b.Fatal(err)
+	}
+	s, err := open(cfg)
+	if err != nil {
+		b.Fatal(err)
+	}
+	batch := s.db.NewWriteBatch()
+	defer batch.Cancel()
+	for i := range n {
+		t := benchToken(i)
+		c := &change{}
+		c.set(idKey(t.ID), t.Hash[:])
+		c.index(t)
+		if err := c.record(t, uint64(i+1)); err != nil { //nolint:gosec // not negative
+			b.Fatal(err)
+		}
+		for _, e := range c.entries {
+			if err := batch.SetEntry(e); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	if err := batch.Flush(); err != nil {
+		b.Fatal(err)
+	}
+	if err := s.db.Close(); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// BenchmarkByHash compares a token check with a bare look-up of the same key.
+// Sizes above the first are run only if TOLLGATE_BENCH_TOKENS is at least as
+// large, for they take minutes and gigabytes to build.
+func BenchmarkByHash(b *testing.B) {
+	most, err := strconv.Atoi(os.Getenv("TOLLGATE_BENCH_TOKENS"))
+	if err != nil {
+		most = 1000
+	}
+	for _, size := range []struct {
+		name string
+		n    int
+	}{{"1k", 1000}, {"1M", 1_000_000}, {"10M", 10_000_000}} {
+		b.Run(size.name, func(b *testing.B) {
+			if size.n > most {
+				b.Skipf("TOLLGATE_BENCH_TOKENS is less than %d", size.n)
+			}
+			dir := filepath.Join(b.TempDir(), "store")
+			load(b, dir, size.n)
+			start := time.Now()
+			s, err := Open(Config{Dir: dir})
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.Cleanup(func() { _ = s.Close() })
+			opened := time.Since(start)
+			<-s.counts.ready
+			b.Logf("%d tokens: opened in %v, counted after %v", size.n, opened, time.Since(start))
+			benchReads(b, s, size.n)
+		})
+	}
+}
+
+func benchReads(b *testing.B, s *Store, n int) {
+	b.Helper()
+	hashes := make([]tokens.Hash, min(n, 1<<16))
+	for i := range hashes {
+		hashes[i] = tokens.HashOf(strconv.Itoa(i * (n / len(hashes))))
+	}
+	b.Run("store", func(b *testing.B) {
+		b.ReportAllocs()
+		ctx := b.Context()
+		for i := 0; b.Loop(); i++ {
+			if _, err := s.ByHash(ctx, hashes[i%len(hashes)]); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("bare", func(b *testing.B) {
+		b.ReportAllocs()
+		for i := 0; b.Loop(); i++ {
+			err := s.db.View(func(txn *badger.Txn) error {
+				_, err := txn.Get(recordKey(hashes[i%len(hashes)]))
+				return err
+			})
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+func BenchmarkPut(b *testing.B) {
+	for _, workers := range []int{1, 64} {
+		b.Run(fmt.Sprint(workers), func(b *testing.B) {
+			s, err := Open(Config{Dir: b.TempDir()})
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.Cleanup(func() { _ = s.Close() })
+			b.ReportAllocs()
+			b.ResetTimer()
+			var next atomic.Int64
+			var wait sync.WaitGroup
+			for range workers {
+				wait.Go(func() {
+					for i := next.Add(1); i <= int64(b.N); i = next.Add(1) {
+						if _, err := s.Put(b.Context(), benchToken(int(i))); err != nil {
+							b.Error(err)
+							return
+						}
+					}
+				})
+			}
+			wait.Wait()
+		})
+	}
+}
+
+func BenchmarkList(b *testing.B) {
+	dir := filepath.Join(b.TempDir(), "store")
+	load(b, dir, 10_000)
+	s, err := Open(Config{Dir: dir})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = s.Close() })
+	b.ReportAllocs()
+	for b.Loop() {
+		page, err := s.List(b.Context(), tokens.Query{Tenant: "tenant7"})
+		if err != nil || len(page.Tokens) != tokens.DefaultLimit {
+			b.Fatalf("%d tokens, %v", len(page.Tokens), err)
+		}
+	}
+}

@@ -1,0 +1,224 @@
+package storetest_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"maps"
+	"os"
+	"os/exec"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"tollgate/tokens"
+	"tollgate/tokens/memstore"
+	"tollgate/tokens/storetest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// faultEnv names the fault that the store in a child process has.
+const faultEnv = "TOLLGATE_STORETEST_FAULT"
+
+// faulty is a good store with one fault.
+type faulty struct {
+	tokens.Store
+	byHash func(context.Context, tokens.Hash) (*tokens.Token, error)
+	byID   func(context.Context, tokens.ID) (*tokens.Token, error)
+	put    func(context.Context, *tokens.Token) (uint64, error)
+	list   func(context.Context, tokens.Query) (tokens.Page, error)
+	purge  func(context.Context, time.Time) (int, error)
+}
+
+func (f faulty) ByHash(ctx context.Context, h tokens.Hash) (*tokens.Token, error) {
+	if f.byHash != nil {
+		return f.byHash(ctx, h)
+	}
+	return f.Store.ByHash(ctx, h)
+}
+
+func (f faulty) ByID(ctx context.Context, id tokens.ID) (*tokens.Token, error) {
+	if f.byID != nil {
+		return f.byID(ctx, id)
+	}
+	return f.Store.ByID(ctx, id)
+}
+
+func (f faulty) Put(ctx context.Context, t *tokens.Token) (uint64, error) {
+	if f.put != nil {
+		return f.put(ctx, t)
+	}
+	return f.Store.Put(ctx, t)
+}
+
+func (f faulty) List(ctx context.Context, q tokens.Query) (tokens.Page, error) {
+	if f.list != nil {
+		return f.list(ctx, q)
+	}
+	return f.Store.List(ctx, q)
+}
+
+func (f faulty) Purge(ctx context.Context, before time.Time) (int, error) {
+	if f.purge != nil {
+		return f.purge(ctx, before)
+	}
+	return f.Store.Purge(ctx, before)
+}
+
+// with returns what opens a good store into which one fault was put.
+func with(spoil func(good tokens.Store, f *faulty)) func() tokens.Store {
+	return func() tokens.Store {
+		good := memstore.New()
+		f := faulty{Store: good}
+		spoil(good, &f)
+		return f
+	}
+}
+
+// faults returns every fault that the suite must find.
+func faults() map[string]func() tokens.Store {
+	all := make(map[string]func() tokens.Store)
+	for _, some := range []map[string]func() tokens.Store{readFaults(), writeFaults(), listFaults(), purgeFaults()} {
+		maps.Copy(all, some)
+	}
+	return all
+}
+
+func readFaults() map[string]func() tokens.Store {
+	return map[string]func() tokens.Store{
+		"revoked tokens are unknown": with(func(good tokens.Store, f *faulty) {
+			f.byHash = func(ctx context.Context, h tokens.Hash) (*tokens.Token, error) {
+				t, err := good.ByHash(ctx, h)
+				if err == nil && !t.Revoked.At.IsZero() {
+					return nil, tokens.ErrUnknown
+				}
+				return t, err
+			}
+		}),
+		"the context is ignored": with(func(good tokens.Store, f *faulty) {
+			f.byID = func(_ context.Context, id tokens.ID) (*tokens.Token, error) {
+				return good.ByID(context.Background(), id)
+			}
+		}),
+		"reads share one token": with(func(good tokens.Store, f *faulty) {
+			var last atomic.Pointer[tokens.Token]
+			f.byID = func(ctx context.Context, id tokens.ID) (*tokens.Token, error) {
+				t, err := good.ByID(ctx, id)
+				if old := last.Load(); err == nil && old != nil && old.ID == id {
+					return old, nil
+				}
+				if err == nil {
+					last.Store(t)
+				}
+				return t, err
+			}
+		}),
+	}
+}
+
+func writeFaults() map[string]func() tokens.Store {
+	return map[string]func() tokens.Store{
+		"an old revision overwrites": with(func(good tokens.Store, f *faulty) {
+			f.put = func(ctx context.Context, t *tokens.Token) (uint64, error) {
+				revision, err := good.Put(ctx, t)
+				for errors.Is(err, tokens.ErrConflict) {
+					now, _ := good.ByID(ctx, t.ID)
+					c := t.Clone()
+					c.Revision = now.Revision
+					revision, err = good.Put(ctx, c)
+				}
+				return revision, err
+			}
+		}),
+		"the secret is lost": with(func(good tokens.Store, f *faulty) {
+			f.put = func(ctx context.Context, t *tokens.Token) (uint64, error) {
+				c := t.Clone()
+				c.Secret = nil
+				return good.Put(ctx, c)
+			}
+		}),
+	}
+}
+
+func listFaults() map[string]func() tokens.Store {
+	return map[string]func() tokens.Store{
+		"lists ignore the domain": with(func(good tokens.Store, f *faulty) {
+			f.list = func(ctx context.Context, q tokens.Query) (tokens.Page, error) {
+				q.Domain = ""
+				return good.List(ctx, q)
+			}
+		}),
+		"lists of live tokens have ended ones": with(func(good tokens.Store, f *faulty) {
+			f.list = func(ctx context.Context, q tokens.Query) (tokens.Page, error) {
+				q.LiveAt = time.Time{}
+				return good.List(ctx, q)
+			}
+		}),
+		"the end of a page is forgotten": with(func(good tokens.Store, f *faulty) {
+			f.list = func(ctx context.Context, q tokens.Query) (tokens.Page, error) {
+				p, err := good.List(ctx, q)
+				p.Next = ""
+				return p, err
+			}
+		}),
+		"bad cursors begin anew": with(func(good tokens.Store, f *faulty) {
+			f.list = func(ctx context.Context, q tokens.Query) (tokens.Page, error) {
+				p, err := good.List(ctx, q)
+				if errors.Is(err, tokens.ErrBadCursor) {
+					q.After = ""
+					return good.List(ctx, q)
+				}
+				return p, err
+			}
+		}),
+	}
+}
+
+func purgeFaults() map[string]func() tokens.Store {
+	return map[string]func() tokens.Store{
+		"a purge takes what ends at the very time": with(func(good tokens.Store, f *faulty) {
+			f.purge = func(ctx context.Context, before time.Time) (int, error) {
+				return good.Purge(ctx, before.Add(time.Millisecond))
+			}
+		}),
+		"a purge says too little": with(func(good tokens.Store, f *faulty) {
+			f.purge = func(ctx context.Context, before time.Time) (int, error) {
+				n, err := good.Purge(ctx, before)
+				return max(n-1, 0), err
+			}
+		}),
+	}
+}
+
+func TestSuitePassesAGoodStore(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, func(*testing.T) tokens.Store { return faulty{Store: memstore.New()} })
+}
+
+// TestSuiteFindsEveryFault runs the suite in a process for each fault, and the
+// process must fail.
+func TestSuiteFindsEveryFault(t *testing.T) {
+	t.Parallel()
+	for name := range faults() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.failfast", "-test.run=^TestChildWithAFault$") //nolint:gosec // this binary
+			cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0", faultEnv+"="+name)
+			out, err := cmd.CombinedOutput()
+			if err == nil || !bytes.Contains(out, []byte("--- FAIL: TestChildWithAFault/")) {
+				t.Errorf("the suite passes this store: %v\n%s", err, out)
+			}
+		})
+	}
+}
+
+func TestChildWithAFault(t *testing.T) {
+	open, ok := faults()[os.Getenv(faultEnv)]
+	if !ok {
+		t.Skip("not a test of its own: TestSuiteFindsEveryFault runs it as a process")
+	}
+	storetest.Run(t, func(*testing.T) tokens.Store { return open() })
+}
