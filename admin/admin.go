@@ -75,6 +75,7 @@ type Admin struct {
 	public   *metrics.Listener
 	settings atomic.Pointer[Settings]
 	login    string // path of the login page, "" = there is none
+	bare     string // the token path without its slash, "" = it is not served
 }
 
 // New returns the management with the token path that it serves; that begins
@@ -96,6 +97,7 @@ func New(d Deps, c Config, tokenPath string, s Settings) (*Admin, *echo.Echo) {
 		}
 		api.Register(e)
 		a.login = api.LoginPath()
+		a.bare = strings.TrimSuffix(tokenPath, "/")
 		for _, reserved := range []string{tokenPath + "*", "/_admin/*"} {
 			e.RouteNotFound(reserved, func(echo.Context) error { return contentgateway.ErrNotFound })
 		}

@@ -3,6 +3,7 @@ package admin
 import (
 	"github.com/labstack/echo/v4"
 
+	"tollgate/admin/contentgateway"
 	"tollgate/metrics"
 	"tollgate/metrics/accesslog"
 	"tollgate/proxy/caller"
@@ -17,12 +18,19 @@ const listener = "public"
 // observe counts a management request and writes its line.
 func (a *Admin) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if c.Path() == "/*" { // what is proxied is logged by the gateway
-			return next(c)
+		handle := next
+		if c.Path() == "/*" {
+			if a.bare == "" || echo.GetPath(c.Request()) != a.bare {
+				return next(c) // what is proxied is logged by the gateway
+			}
+			// Echo prefers the catch-all to a route that has the path but
+			// not the method; this path is not for the upstream.
+			c.SetPath(a.bare)
+			handle = func(echo.Context) error { return contentgateway.ErrNotFound }
 		}
 		started := a.deps.Now()
 		a.public.RequestStarted()
-		if err := next(c); err != nil {
+		if err := handle(c); err != nil {
 			c.Error(err)
 		}
 		e := a.entry(c)

@@ -9,7 +9,7 @@ import (
 	"tollgate/tokens"
 )
 
-// ErrBadDestination: the Destination of a COPY or MOVE does not name this
+// ErrBadDestination says: the Destination of a COPY or MOVE does not name this
 // host, or cannot be read.
 var ErrBadDestination = fmt.Errorf("%w: bad Destination", ErrBadTarget)
 

@@ -7,7 +7,7 @@ import (
 	"net/http"
 )
 
-// ErrBrokenBody: the body of the request broke off or is malformed.
+// ErrBrokenBody says: the body of the request broke off or is malformed.
 var ErrBrokenBody = errors.New("request body broke off")
 
 // dressBody gives out a body whose errors are known to be the client's, and

@@ -9,7 +9,7 @@ import (
 	"net/http"
 )
 
-// ErrFraming: the head of the request names two lengths of its body. net/http
+// ErrFraming says: the head of the request names two lengths of its body. net/http
 // follows Transfer-Encoding and forgets the Content-Length; whoever stands in
 // front may have followed the other (RFC 9112, 6.1 and 11.2).
 var ErrFraming = errors.New("both Content-Length and Transfer-Encoding")

@@ -41,7 +41,7 @@ func TestTheFormOfValuesAndIDs(t *testing.T) {
 			"ffffffffffffffffffffffffffffffff", "7777777777777777777777"},
 		{"zeros later stay", script(counting(0xf0), []byte{5}, repeated(100, 31)),
 			"f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff", "5000000000000000000000"},
-		{"what would spread unevenly is left out", script(full, []byte{250, 251, 252, 253, 254, 255, 249, 240}, repeated(255, 24), repeated(3, 32)),
+		{"what would spread unevenly is left out", script(full, []byte{249, 250, 251, 252, 253, 254, 255, 240}, repeated(255, 24), repeated(3, 32)),
 			"000102030405060708090a0b0c0d0e0f", "9033333333333333333333"},
 		{"more is read when it is needed", script(full, repeated(255, 64), repeated(0, 32), repeated(1, 32)),
 			"000102030405060708090a0b0c0d0e0f", "1111111111111111111111"},

@@ -95,7 +95,9 @@ func TestValidate(t *testing.T) {
 		{"negative default", func(c *tokens.Config) { c.DefaultTTL = -1 }, []string{"default_ttl: -1ns is negative, accepted is 0 or more"}},
 		{"negative ceiling", func(c *tokens.Config) { c.MaxTTL = -time.Hour }, []string{"max_ttl: -1h0m0s is negative, accepted is 0 or more"}},
 		{"no secret length", func(c *tokens.Config) { c.MinSecretLength = 0 }, []string{"min_secret_length: 0 is too short, accepted is 1 or more"}},
-		{"all at once", func(c *tokens.Config) { *c = tokens.Config{DefaultTTL: -1, MaxTTL: -1, MinSecretLength: -1, KeepEnded: -1} }, []string{
+		{"all at once", func(c *tokens.Config) {
+			*c = tokens.Config{DefaultTTL: -1, MaxTTL: -1, MinSecretLength: -1, KeepEnded: -1}
+		}, []string{
 			"default_ttl: -1ns is negative, accepted is 0 or more", "max_ttl: -1ns is negative, accepted is 0 or more",
 			"keep_ended: -1ns is negative, accepted is 0 or more", "min_secret_length: -1 is too short, accepted is 1 or more",
 		}},

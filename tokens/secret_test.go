@@ -10,8 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"go.yaml.in/yaml/v3"
-
 	"tollgate/tokens"
 )
 
@@ -85,12 +83,6 @@ func TestNoEncodingWritesASecret(t *testing.T) {
 			if leaks(string(text)) || !strings.Contains(string(text), `***`) {
 				t.Errorf("JSON is %s", text)
 			}
-			if text, err = yaml.Marshal(holder); err != nil {
-				t.Fatal(err)
-			}
-			if leaks(string(text)) || !strings.Contains(string(text), `***`) {
-				t.Errorf("YAML is %s", text)
-			}
 		})
 	}
 	type element struct {
@@ -132,7 +124,7 @@ func TestRevealGivesTheText(t *testing.T) {
 }
 
 func TestLeaksFindsWhatItLooksFor(t *testing.T) {
-	for _, s := range []string{hidden, fmt.Sprintf("%x", hidden), fmt.Sprintf("% x", hidden), fmt.Sprint([]byte(hidden)), "HUNTER2", "aHVudGVyMi1j"} {
+	for _, s := range []string{hidden, fmt.Sprintf("%x", hidden), fmt.Sprintf("% x", hidden), fmt.Sprintf("%d", []byte(hidden)), "HUNTER2", "aHVudGVyMi1j"} {
 		if !leaks(s) {
 			t.Errorf("%q is not found", s)
 		}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -17,7 +18,7 @@ import (
 	"tollgate/tokens/accounts"
 )
 
-// ErrNotFound: the path names a tenant or a domain that does not exist.
+// ErrNotFound says: the path names a tenant or a domain that does not exist.
 var ErrNotFound = errors.New("not found")
 
 // API is the token API on one gateway. All fields must be set.
@@ -43,6 +44,7 @@ const tenantPath = "/_admin/manage/tenants/:tenant"
 // Register adds the routes of the API.
 func (a *API) Register(e *echo.Echo) {
 	e.GET(a.LoginPath(), a.showLogin)
+	e.HEAD(a.LoginPath(), a.showLogin)
 	e.POST(a.Path+"logout", a.logOut)
 	a.register(e, strings.TrimSuffix(a.Path, "/"), a.createForDomain, a.listOwn, a.ofAnyPlace)
 	a.register(e, tenantPath+"/tokens", a.createManaged, a.listManaged, a.ofTenant)
@@ -86,7 +88,7 @@ func (a *API) holdsHere(c echo.Context, who caller.Caller) error {
 	}
 	place, err := a.domain(c)
 	if err != nil && !named {
-		return nil //nolint:nilerr // a host of no tenant has no tokens of its own
+		return nil
 	}
 	if err != nil {
 		return err
@@ -126,11 +128,12 @@ func (a *API) managed(c echo.Context) (accounts.Place, error) {
 	if !d.Tenant(tenant) {
 		return accounts.Place{}, ErrNotFound
 	}
-	named := c.Param("domain")
-	if named == "" {
+	if !slices.Contains(c.ParamNames(), "domain") {
 		return accounts.Place{Scope: tokens.Scope{Tenant: tenant}}, nil
 	}
-	place, ok := d.Place(named)
+	// An empty name is none: it must not widen what is asked for to the
+	// tenant.
+	place, ok := d.Place(c.Param("domain"))
 	if !ok || place.Scope.Tenant != tenant || place.Scope.Domain == "" {
 		return accounts.Place{}, ErrNotFound
 	}

@@ -79,6 +79,10 @@ func items(page tokens.Page, item func(*tokens.Token) object) []object {
 	return all
 }
 
+// maxOwner bounds the name of an owner that is asked for: longer than any
+// user's, and as much as every store takes.
+const maxOwner = 1024
+
 // filterOf reads the query of a list. Without a limit a client gets as much as
 // one page can hold: those that do not know of pages expect everything.
 func filterOf(c echo.Context) (tokens.Filter, error) {
@@ -86,6 +90,9 @@ func filterOf(c echo.Context) (tokens.Filter, error) {
 		Owner: c.QueryParam("x-owner-meta"),
 		After: tokens.Cursor(c.QueryParam("after")),
 		Limit: tokens.MaxLimit,
+	}
+	if n := len(f.Owner); n > maxOwner {
+		return f, tokens.Invalid("x-owner-meta has %d bytes, accepted are %d", n, maxOwner)
 	}
 	if limit := c.QueryParam("limit"); limit != "" {
 		n, err := strconv.Atoi(limit)

@@ -82,6 +82,9 @@ func (a *API) page(c echo.Context, status int, view loginView) error {
 	h.Set(echo.HeaderCacheControl, "no-store")
 	// Not no-referrer: browsers would send the form with Origin: null.
 	h.Set(echo.HeaderReferrerPolicy, "same-origin")
+	if status == http.StatusUnauthorized {
+		h["Www-Authenticate"] = caller.Challenges(c.Request().Header)
+	}
 	c.Response().WriteHeader(status)
 	return loginPage.Execute(c.Response(), view)
 }
@@ -92,7 +95,10 @@ func (a *API) logIn(c echo.Context, form *loginForm, place accounts.Place) error
 	next := localPath(form.next)
 	issued, err := a.issueTo(c, form, place)
 	if problem, status := loginProblem(err); status != 0 {
-		return a.page(c, status, loginView{Next: next, Problem: problem})
+		if shown := a.page(c, status, loginView{Next: next, Problem: problem}); shown != nil {
+			return shown
+		}
+		return err // answered already, but not yet in log and metric
 	}
 	if err != nil {
 		return err

@@ -201,7 +201,7 @@ func under(section string, report func(path, message string)) func(path, message
 // validate reports every fault of the values.
 func (c *Config) validate(report func(path, message string)) {
 	c.validateListeners(report)
-	c.Config.Validate(report)
+	c.Validate(report)
 	c.Tokens.validate(under("tokens", report))
 	c.Accounts.Validate(report)
 	names := c.validateUpstreams(report)
@@ -239,7 +239,7 @@ func (c *Config) validateListeners(report func(path, message string)) {
 }
 
 func (t *Tokens) validate(report func(path, message string)) {
-	t.Config.Validate(report)
+	t.Validate(report)
 	t.Cookie.Validate(under("cookie", report))
 	inner := strings.Trim(t.Path, "/")
 	if t.Path != "/"+inner+"/" || inner == "" || strings.ContainsAny(inner, ":*?#%\\ ") {

@@ -48,6 +48,8 @@ var testsMay = map[string]importRow{
 	"tokens/memstore":    {ours: []string{"tokens/storetest"}},
 	"tokens/badgerstore": {ours: []string{"tokens/storetest"}},
 	"proxy/caller":       {ours: []string{"tokens/memstore"}},
+	"proxy/upstream":     {theirs: []string{"go.yaml.in/yaml/v3"}},
+	"tokens/storetest":   {ours: []string{"tokens/memstore"}},
 	"cmd/tollgate":       {theirs: []string{"golang.org/x/crypto", "golang.org/x/net"}},
 }
 

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -75,7 +76,7 @@ type tokenCreateCommand struct {
 	Owner       string `help:"Owner, if not oneself; for admins." placeholder:"NAME"`
 	Expires     string `help:"When it ends: +N days, YYYY-MM-DD, YYYY-MM-DDTHH:MM:SS.mmmZ and the like." placeholder:"TIME"`
 	Description string `help:"What it is for." placeholder:"TEXT"`
-	S3          bool   `help:"Make an S3 key pair: access key and secret key."`
+	S3          bool   `name:"s3" help:"Make an S3 key pair: access key and secret key."`
 }
 
 // Run makes a token.
@@ -90,25 +91,38 @@ func (t *tokenCreateCommand) Run(ctx context.Context, p Process) error {
 	}
 	path, query := t.path(t.clientFlags)
 	query.Set("setcookie", "false")
-	answer, _, err := c.call(ctx, http.MethodPost, path, query, t.header(secret))
+	answer, body, err := c.call(ctx, http.MethodPost, path, query, t.header(secret))
 	if err != nil {
 		return err
 	}
-	value := answer.Get("Gateway-Token")
-	query.Del("setcookie")
-	_, body, err := c.call(ctx, http.MethodGet, path+answer.Get("Gateway-Token-Id"), query, nil)
-	if err != nil {
-		return err
+	made := map[string]any{}
+	if json.Unmarshal(body, &made) != nil { // the token path answers with a sentence
+		query.Del("setcookie")
+		if made, err = shown(ctx, c, path+answer.Get("Gateway-Token-Id"), query); err != nil {
+			// Not every right to make a token is one to see it, and what is
+			// not printed now is never seen again.
+			fmt.Fprintln(p.Stderr, "tollgate: the token was made and cannot be shown:", err)
+			made = map[string]any{"id": answer.Get("Gateway-Token-Id")}
+		}
 	}
-	var made map[string]any
-	if err := json.Unmarshal(body, &made); err != nil {
-		return fmt.Errorf("read the answer: %w", err)
-	}
-	made["token"] = value
+	made["token"] = answer.Get("Gateway-Token")
 	if secret != "" {
 		made["secret"] = secret
 	}
 	return t.print(p.Stdout, made)
+}
+
+// shown returns what the gateway says about a token.
+func shown(ctx context.Context, c *client, path string, query url.Values) (map[string]any, error) {
+	_, body, err := c.call(ctx, http.MethodGet, path, query, nil)
+	if err != nil {
+		return nil, err
+	}
+	var about map[string]any
+	if err := json.Unmarshal(body, &about); err != nil {
+		return nil, fmt.Errorf("read the answer: %w", err)
+	}
+	return about, nil
 }
 
 func (t *tokenCreateCommand) header(secret string) http.Header {
@@ -137,7 +151,13 @@ func (t *tokenCreateCommand) print(w io.Writer, made map[string]any) error {
 		fmt.Fprintf(w, "%-11s %v\n", "secret key", made["secret"])
 	}
 	for _, key := range []string{"id", "owner", "scope", "expiration"} {
-		fmt.Fprintf(w, "%-11s %v\n", key, made[key])
+		value, known := made[key]
+		if value == nil {
+			value = "never"
+		}
+		if known {
+			fmt.Fprintf(w, "%-11s %v\n", key, value)
+		}
 	}
 	return nil
 }
@@ -239,6 +259,9 @@ type tokenShowCommand struct {
 
 // Run shows a token.
 func (t *tokenShowCommand) Run(ctx context.Context, p Process) error {
+	if err := checkRefs(t.ID); err != nil {
+		return err
+	}
 	c, err := newClient(t.clientFlags, p)
 	if err != nil {
 		return err
@@ -263,6 +286,9 @@ type tokenRevokeCommand struct {
 
 // Run ends tokens.
 func (t *tokenRevokeCommand) Run(ctx context.Context, p Process) error {
+	if err := checkRefs(t.IDs...); err != nil {
+		return err
+	}
 	c, err := newClient(t.clientFlags, p)
 	if err != nil {
 		return err
@@ -273,6 +299,14 @@ func (t *tokenRevokeCommand) Run(ctx context.Context, p Process) error {
 			return fmt.Errorf("revoke %s: %w", nameOf(id), err)
 		}
 		fmt.Fprintf(p.Stdout, "revoked %s\n", nameOf(id))
+	}
+	return nil
+}
+
+// checkRefs refuses the empty name: that would be the collection.
+func checkRefs(refs ...string) error {
+	if slices.Contains(refs, "") {
+		return &usageError{"the id of a token is empty"}
 	}
 	return nil
 }

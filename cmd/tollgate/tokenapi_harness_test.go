@@ -202,7 +202,7 @@ func detail(t *testing.T, a answer) string {
 	return member(t, a.body, "detail")
 }
 
-// certificateFiles are the PEM files of the certificate that httptest has.
+// certificatePair is the certificate of httptest and its key, as PEM.
 func certificatePair(t *testing.T) (cert, key []byte) {
 	t.Helper()
 	s := httptest.NewTLSServer(nil)

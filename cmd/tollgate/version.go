@@ -10,7 +10,7 @@ import (
 
 // version is set by the linker in a release; otherwise the module's version
 // counts, as the Go tool stamps it.
-var version string //nolint:gochecknoglobals // the linker can set nothing else
+var version string
 
 // build says what this binary was made of.
 func build() metrics.Build {

@@ -9,7 +9,7 @@ import (
 	"tollgate/tokens/accounts"
 )
 
-// ErrConflictingCookies: two cookies of our name hold different values.
+// ErrConflictingCookies says: two cookies of our name hold different values.
 var ErrConflictingCookies = errors.New("two cookies with different values")
 
 // Caller is who asks, and how he said so. The zero Caller is anonymous.

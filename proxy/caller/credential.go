@@ -58,11 +58,24 @@ func (p Parser) Of(r *http.Request, accept Forms) (Credential, error) {
 	if err := checkAmbiguity(authorization, query, accept); err != nil {
 		return Credential{}, err
 	}
-	signedHeader := len(authorization) == 1 && isSignature(authorization[0])
-	if accept.Has(Signature) && (signedHeader || query.signed) {
+	signed := query.signed || len(authorization) == 1 && isSignature(authorization[0])
+	if signed && accept.Has(Signature) {
 		return Credential{Form: Signature}, nil
 	}
-	if len(authorization) == 1 && !signedHeader {
+	if c, err := explicitOf(r, query, accept); err != nil || c.Form != None {
+		return c, err
+	}
+	if accept.Has(Cookie) && p.Cookie != "" {
+		return p.cookieOf(r.Header["Cookie"]), nil
+	}
+	return Credential{}, nil
+}
+
+// explicitOf returns the first credential that a browser does not add by
+// itself, Basic aside.
+func explicitOf(r *http.Request, query queryCredentials, accept Forms) (Credential, error) {
+	authorization := r.Header["Authorization"]
+	if len(authorization) == 1 && !isSignature(authorization[0]) {
 		if c, err := authorizationOf(authorization[0], accept); err != nil || c.Form != None {
 			return c, err
 		}
@@ -74,9 +87,6 @@ func (p Parser) Of(r *http.Request, accept Forms) (Credential, error) {
 		if c, err := headerOf(r.Header[h.name], h.form, accept); err != nil || c.Form != None {
 			return c, err
 		}
-	}
-	if accept.Has(Cookie) && p.Cookie != "" {
-		return p.cookieOf(r.Header["Cookie"]), nil
 	}
 	return Credential{}, nil
 }

@@ -23,7 +23,7 @@ const (
 )
 
 // formNames are the names in configuration, logs and metrics.
-var formNames = [...]string{
+var formNames = [...]string{ // #nosec G101 -- names
 	None: "none", Basic: "basic", Bearer: "bearer", QueryToken: "_token", TokenHeader: "token",
 	XAuthToken: "x-auth-token", GatewayToken: "gateway-token", Cookie: "cookie", Signature: "s3", LoginForm: "login_form",
 }

@@ -6,7 +6,7 @@ import (
 	"net/http"
 )
 
-// ErrCrossSite: another site had a browser send this with the credentials
+// ErrCrossSite says: another site had a browser send this with the credentials
 // that the browser holds.
 var ErrCrossSite = errors.New("cross-site request")
 

@@ -29,6 +29,7 @@ type attempt struct {
 	url   url.URL
 	trace httptrace.ClientTrace
 	began atomic.Bool // the first byte of an answer came
+	stale atomic.Bool // the connection had been idle before
 
 	proceed chan struct{} // closed when it is clear what the server says to Expect
 	said    bool          // proceed is closed; guarded by ex.mu
@@ -43,6 +44,7 @@ func (a *attempt) roundTrip(s *server) (*http.Response, error) {
 	if err := setTarget(&a.url, s.url, ex.out.Target, in.Host); err != nil {
 		return nil, err
 	}
+	a.trace.GotConn = a.gotConn
 	a.trace.GotFirstResponseByte = a.firstByte
 	a.trace.Got1xxResponse = a.informational
 	req := in.WithContext(httptrace.WithClientTrace(ex.ctx, &a.trace))
@@ -72,6 +74,18 @@ func (a *attempt) roundTrip(s *server) (*http.Response, error) {
 }
 
 func (a *attempt) firstByte() { a.began.Store(true) }
+
+func (a *attempt) gotConn(info httptrace.GotConnInfo) { a.stale.Store(info.Reused) }
+
+// extra allows the first attempt of an exchange one more if it met a
+// connection that the server may have closed just then, as every server does
+// with idle ones.
+func (a *attempt) extra() int {
+	if a.stale.Load() && a.ex.report.Attempts == 1 {
+		return 1
+	}
+	return 0
+}
 
 // settle lets a waiting body go. The caller holds ex.mu.
 func (a *attempt) settle() {
@@ -123,7 +137,7 @@ func (a *attempt) Read(p []byte) (int, error) {
 		}
 	}
 	n, err := b.read(a, p)
-	if n > 0 || err == io.EOF {
+	if n > 0 || errors.Is(err, io.EOF) {
 		a.ex.moved.Add(1)
 	}
 	return n, err

@@ -133,8 +133,11 @@ func (ex *exchange) obtain() (*http.Response, error) {
 		if !a.began.Load() {
 			s.failed()
 		}
-		if ex.report.Attempts >= min(maxAttempts, len(ex.up.servers)) || !ex.mayRepeat(a, err, cause) {
+		if ex.report.Attempts >= min(maxAttempts, len(ex.up.servers)+a.extra()) || !ex.mayRepeat(a, err, cause) {
 			return nil, cause
+		}
+		if a.extra() > 0 {
+			tried &^= 1 << (i & 63)
 		}
 	}
 }
@@ -194,21 +197,18 @@ func validFields(h http.Header) bool {
 
 // mayRepeat reports whether another server may get the request: no byte of an
 // answer came, none of the body was taken, and the method allows it
-// (RFC 9110, 9.2.2). What never reached a server may always be repeated, and
-// what timed out only if it is safe, since the server may yet be at it.
+// (RFC 9110, 9.2.2). What timed out may be repeated only if it is safe or never
+// reached the server, which may else be at it yet.
 func (ex *exchange) mayRepeat(a *attempt, err, cause error) bool {
 	if a.began.Load() || ex.body != nil && !ex.body.untouched(a) {
 		return false
-	}
-	var unsent *dialError
-	if errors.As(err, &unsent) {
-		return true
 	}
 	switch ex.out.Request.Method {
 	case "", http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace, "PROPFIND":
 		return true
 	case http.MethodPut, http.MethodDelete:
-		return !errors.Is(cause, ErrTimeout)
+		var unsent *dialError
+		return errors.As(err, &unsent) || !errors.Is(cause, ErrTimeout)
 	}
 	return false
 }

@@ -179,7 +179,8 @@ func TestNextServerIsTriedWhenThatIsSafe(t *testing.T) {
 		{"PUT with body, no answer", "PUT", "x", false, 1, 502},
 		{"POST, no answer", "POST", "", false, 1, 502},
 		{"GET, no connection", "GET", "", true, 2, 200},
-		{"POST with body, no connection", "POST", "x", true, 2, 200},
+		{"POST with body, no connection", "POST", "x", true, 1, 502},
+		{"PUT with body, no connection", "PUT", "x", true, 2, 200},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			var count atomic.Int32
@@ -378,5 +379,29 @@ func TestUnsendableHeaderIsTheCallersFault(t *testing.T) {
 	}
 	if count.Load() != 0 {
 		t.Error("server got a request")
+	}
+}
+
+// TestConnectionThatWasIdleGetsASecondTry: a server closes an idle connection
+// at the moment when the next request is sent on it.
+func TestConnectionThatWasIdleGetsASecondTry(t *testing.T) {
+	for method, want := range map[string]int{"DELETE": http.StatusNoContent, "PROPFIND": http.StatusNoContent, "POST": http.StatusBadGateway} {
+		t.Run(method, func(t *testing.T) {
+			url := rawServer(t, func(_ int, c net.Conn, r *bufio.Reader) {
+				if _, err := readHead(r); err != nil {
+					return
+				}
+				_, _ = io.WriteString(c, "HTTP/1.1 204 No Content\r\n\r\n")
+				_, _ = readHead(r) // and no answer
+			})
+			g := newGateway(t, []string{url})
+			for i, status := range []int{http.StatusNoContent, want} {
+				resp, _, err := g.request(t, method, "/", nil)
+				if err != nil || resp.StatusCode != status {
+					t.Fatalf("request %d: got %v, %v, want %d", i, resp, err, status)
+				}
+				<-g.results
+			}
+		})
 	}
 }

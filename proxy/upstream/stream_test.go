@@ -75,7 +75,7 @@ func TestBigBodiesStreamInBoundedMemory(t *testing.T) {
 		if _, body, err := g.request(t, http.MethodPut, "/", noise(big)); err != nil || body != want {
 			t.Errorf("upload: %q, %v", body, err)
 		}
-		resp, err := client(t).Get(g.URL) //nolint:noctx // ends with the test's server
+		resp, err := client(t).Get(g.URL)
 		if err != nil {
 			t.Errorf("download: %v", err)
 			return

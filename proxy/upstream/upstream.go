@@ -143,7 +143,7 @@ func (u *Upstream) Close() {
 		s.close()
 	}
 	if u.folder != nil {
-		u.folder.Close()
+		_ = u.folder.Close() // what it held was only read
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 	"tollgate/tokens"
 )
 
-// ErrBusy: as many passwords are being checked as may be. Trying again later
+// ErrBusy says: as many passwords are being checked as may be. Trying again later
 // is worth while.
 var ErrBusy = errors.New("too many password checks at once")
 

@@ -16,10 +16,10 @@ import (
 )
 
 var (
-	// ErrBadPassword: the user may not come in by this password. It does not
+	// ErrBadPassword says: the user may not come in by this password. It does not
 	// say whether there is such a user.
 	ErrBadPassword = errors.New("user or password is wrong")
-	// ErrBadHash: a password hash is in no form that is accepted.
+	// ErrBadHash says: a password hash is in no form that is accepted.
 	ErrBadHash = errors.New("bad password hash")
 )
 

@@ -48,7 +48,7 @@ func load(b *testing.B, dir string, n int) {
 		c := &change{}
 		c.set(idKey(t.ID), t.Hash[:])
 		c.index(t)
-		if err := c.record(t, uint64(i+1)); err != nil { //nolint:gosec // not negative
+		if err := c.record(t, uint64(i+1)); err != nil {
 			b.Fatal(err)
 		}
 		for _, e := range c.entries {

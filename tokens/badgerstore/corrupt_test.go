@@ -53,7 +53,7 @@ type damage struct {
 // once in the empty rest.
 func damages(t *testing.T, path string) []damage {
 	t.Helper()
-	data, err := os.ReadFile(path) //nolint:gosec // below the test's directory
+	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +99,7 @@ func checkDamaged(t *testing.T, image, file string, d damage) string {
 	dir := t.TempDir()
 	copySparse(t, image, dir)
 	path := filepath.Join(dir, file)
-	f, err := os.OpenFile(path, os.O_RDWR, 0) //nolint:gosec // below the test's directory
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +140,7 @@ func judge(t *testing.T, what, out string) string {
 // copySparse copies a store without filling the holes in its files.
 func copySparse(t *testing.T, from, to string) {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), "cp", "-r", from+"/.", to).CombinedOutput() //nolint:gosec // the test's own
+	out, err := exec.CommandContext(t.Context(), "cp", "-r", from+"/.", to).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
@@ -192,7 +192,7 @@ func buildStore(t *testing.T, dir string) {
 	}
 	closeStore(t, s)
 	if os.Getenv("STORE_CLOSE") == "" {
-		data, err := os.ReadFile(filepath.Join(live, "high-water")) //nolint:gosec // below the test's directory
+		data, err := os.ReadFile(filepath.Join(live, "high-water"))
 		if err = errors.Join(err, os.WriteFile(filepath.Join(dir, "high-water"), data, 0o600)); err != nil {
 			t.Fatal(err)
 		}

@@ -1,6 +1,7 @@
 package badgerstore
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 
@@ -9,31 +10,48 @@ import (
 	"tollgate/tokens"
 )
 
-// Each calls visit with every token as it was when Each began, live and ended
-// ones, in no order that means anything. Visit may write to the store. The
-// first error ends it and is returned.
+// eachBatch is how many tokens Each reads at a time.
+const eachBatch = 256
+
+// Each calls visit with every token, live and ended ones, in no order that
+// means anything. Visit may use the store; tokens that are made meanwhile may
+// be visited or not. The first error ends it and is returned.
 func (s *Store) Each(ctx context.Context, visit func(*tokens.Token) error) error {
-	err := s.view(ctx, func(txn *badger.Txn) error {
-		prefix := []byte{kindRecord}
-		it := txn.NewIterator(badger.IteratorOptions{Prefix: prefix, PrefetchValues: true, PrefetchSize: 100})
-		defer it.Close()
-		for it.Seek(prefix); it.ValidForPrefix(prefix); it.Next() {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			h := tokens.Hash(it.Item().Key()[len(prefix):])
-			t, err := recordByHash(txn, h)
-			if err != nil {
-				return err
-			}
+	from := []byte{kindRecord}
+	for from != nil {
+		var batch []*tokens.Token
+		err := s.view(ctx, func(txn *badger.Txn) (err error) {
+			batch, from, err = recordsFrom(txn, from)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("each token: %w", err)
+		}
+		for _, t := range batch {
 			if err := visit(t); err != nil {
 				return err
 			}
 		}
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("each token: %w", err)
 	}
 	return nil
+}
+
+// recordsFrom returns some records and the key of the one after them, nil if
+// there is none.
+func recordsFrom(txn *badger.Txn, from []byte) (batch []*tokens.Token, next []byte, err error) {
+	prefix := []byte{kindRecord}
+	it := txn.NewIterator(badger.IteratorOptions{Prefix: prefix})
+	defer it.Close()
+	for it.Seek(from); it.ValidForPrefix(prefix); it.Next() {
+		key := it.Item().Key()
+		if len(batch) == eachBatch {
+			return batch, bytes.Clone(key), nil
+		}
+		t, err := recordByHash(txn, tokens.Hash(key[len(prefix):]))
+		if err != nil {
+			return nil, nil, err
+		}
+		batch = append(batch, t)
+	}
+	return batch, nil, nil
 }

@@ -224,7 +224,7 @@ func untilAtRest(t *testing.T, dir string) {
 
 func fillDisk(t *testing.T, path string) {
 	t.Helper()
-	f, err := os.Create(path) //nolint:gosec // below the test's directory
+	f, err := os.Create(path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -121,7 +121,7 @@ func bringBackOlder(t *testing.T, dir string) {
 	s := openStore(t, badgerstore.Config{Dir: dir})
 	putNumbered(t, s, 11)
 	closeStore(t, s)
-	data, err := os.ReadFile(mark) //nolint:gosec // below the test's directory
+	data, err := os.ReadFile(mark)
 	if err = errors.Join(err, os.RemoveAll(filepath.Join(dir, "db"))); err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +166,7 @@ func TestAMissingMarkIsMadeAnew(t *testing.T) {
 	t.Parallel()
 	dir := filled(t)
 	mark := filepath.Join(dir, "high-water")
-	before, err := os.ReadFile(mark) //nolint:gosec // below the test's directory
+	before, err := os.ReadFile(mark)
 	if err = errors.Join(err, os.Remove(mark)); err != nil {
 		t.Fatal(err)
 	}

@@ -152,7 +152,9 @@ func TestCountsFollowTimeAndWrites(t *testing.T) {
 			{0, [3]int{94, 0, 6}},
 			{12*time.Hour + time.Minute, [3]int{92, 2, 6}},
 			{50*time.Hour + time.Minute, [3]int{54, 40, 6}},
-			{13*time.Hour + time.Minute, [3]int{91, 3, 6}}, // clocks are set back
+			{49*time.Hour + 30*time.Minute, [3]int{55, 39, 6}}, // a little back
+			{50*time.Hour + 30*time.Minute, [3]int{54, 40, 6}}, // and a little on
+			{13*time.Hour + time.Minute, [3]int{91, 3, 6}},     // clocks are set back
 			{1000 * time.Hour, [3]int{9, 85, 6}},
 			{-1e6 * time.Hour, [3]int{94, 0, 6}},
 			{12*time.Hour + 2*time.Minute, [3]int{92, 2, 6}},

@@ -82,7 +82,7 @@ func TestLoadFollowsALink(t *testing.T) {
 	if _, err := keyring.Load(link); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chmod(file, 0o644); err != nil { //nolint:gosec // that is what is refused
+	if err := os.Chmod(file, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := keyring.Load(link); err == nil {
@@ -124,7 +124,7 @@ func TestCreateTakesTheKeyFromItsSource(t *testing.T) {
 	if _, err := keyring.Create(data, bytes.NewReader(key(1))); err != nil {
 		t.Fatal(err)
 	}
-	text, err := os.ReadFile(filepath.Join(data, "keys", "seal.keys")) //nolint:gosec // of the test
+	text, err := os.ReadFile(filepath.Join(data, "keys", "seal.keys"))
 	if err != nil || !strings.Contains(string(text), "\n"+line(1)+"\n") {
 		t.Fatalf("got %s, %v", text, err)
 	}
@@ -169,7 +169,7 @@ func TestCreateNeverReplacesAFile(t *testing.T) {
 			if _, err := keyring.Create(data, iotest.ErrReader(asked)); err == nil || errors.Is(err, asked) {
 				t.Fatalf("got %v", err)
 			}
-			if text, err := os.ReadFile(file); err != nil || string(text) != c.text { //nolint:gosec // of the test
+			if text, err := os.ReadFile(file); err != nil || string(text) != c.text {
 				t.Fatalf("the file is %q now, %v", text, err)
 			}
 		})

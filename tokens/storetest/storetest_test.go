@@ -205,7 +205,7 @@ func TestSuiteFindsEveryFault(t *testing.T) {
 	for name := range faults() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.failfast", "-test.run=^TestChildWithAFault$") //nolint:gosec // this binary
+			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.failfast", "-test.run=^TestChildWithAFault$")
 			cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0", faultEnv+"="+name)
 			out, err := cmd.CombinedOutput()
 			if err == nil || !bytes.Contains(out, []byte("--- FAIL: TestChildWithAFault/")) {

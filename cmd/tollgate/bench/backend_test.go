@@ -108,12 +108,12 @@ func TestBackendAnswersOverAndOver(t *testing.T) {
 func TestBackendAnswersRequestsThatComeTogether(t *testing.T) {
 	t.Parallel()
 	conn := dial(t, startBackend(t, "5"))
-	const three = "GET / HTTP/1.1\r\nHost: x\r\n\r\n" + "PUT / HTTP/1.1\r\nContent-Length: 4\r\n\r\nGET " + "HEAD / HTTP/1.1\r\n\r\n"
+	const three = "PUT / HTTP/1.1\r\nContent-Length: 4\r\n\r\nGET " + "HEAD / HTTP/1.1\r\n\r\n" + "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 	if _, err := io.WriteString(conn, three); err != nil {
 		t.Fatal(err)
 	}
 	in := bufio.NewReader(conn)
-	for _, method := range []string{http.MethodGet, http.MethodPut, http.MethodHead} {
+	for _, method := range []string{http.MethodPut, http.MethodHead, http.MethodGet} {
 		response, err := http.ReadResponse(in, &http.Request{Method: method})
 		if err != nil {
 			t.Fatal(err)

@@ -158,13 +158,19 @@ func expect(ctx context.Context, address string, request []byte, want answer) er
 	}
 }
 
-// round measures each row once, in reverse order every other time.
-func (l *launcher) round(ctx context.Context, s settings, number int, rows []row, result *report) error {
+// inOrder returns the rows in the order of a round: every other one goes
+// backwards, so that no row always has the same one before it.
+func inOrder(rows []row, number int) []row {
 	ordered := slices.Clone(rows)
 	if number%2 == 1 {
 		slices.Reverse(ordered)
 	}
-	for _, r := range ordered {
+	return ordered
+}
+
+// round measures each row once.
+func (l *launcher) round(ctx context.Context, s settings, number int, rows []row, result *report) error {
+	for _, r := range inOrder(rows, number) {
 		c, err := l.measure(ctx, s, r)
 		if err != nil {
 			return fmt.Errorf("%s: %w", r.name, err)

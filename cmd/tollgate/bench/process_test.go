@@ -179,6 +179,20 @@ func TestOnlyAGatewayThatChecksIsMeasured(t *testing.T) {
 
 func TestRoundsAlternateTheirOrder(t *testing.T) {
 	t.Parallel()
+	rows := []row{{name: "a"}, {name: "b"}, {name: "c"}}
+	for number, want := range []string{"abc", "cba", "abc"} {
+		got := ""
+		for _, r := range inOrder(rows, number) {
+			got += r.name
+		}
+		if got != want {
+			t.Errorf("round %d: %s, want %s", number, got, want)
+		}
+	}
+}
+
+func TestRoundMeasuresEveryRowOnce(t *testing.T) {
+	t.Parallel()
 	l := newLauncher(t, corePlan{})
 	var rows []row
 	for _, name := range []string{rowBackend, rowProxy} {

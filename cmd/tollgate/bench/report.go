@@ -61,6 +61,14 @@ func (n number) text(verb string) string {
 	return fmt.Sprintf(verb, float64(n))
 }
 
+// span returns a range for the table.
+func span(least, greatest number) string {
+	if math.IsNaN(float64(least)) {
+		return "-"
+	}
+	return fmt.Sprintf("(%.2f-%.2f)", float64(least), float64(greatest))
+}
+
 // report collects measurements.
 type report struct {
 	Notes []string  `json:"notes"`
@@ -169,9 +177,9 @@ func (r *report) text() string {
 	// Writing to a Builder does not fail.
 	_, _ = fmt.Fprintln(w, padded("gateway")+"\treq/s\tratio\t(range)\tp50 ms\tp99 ms\tcpu us/req\tcpu ratio\t(range)\tbusy\terrors\t")
 	for _, s := range r.Rows {
-		_, _ = fmt.Fprintf(w, "%s\t%.0f\t%.2f\t(%.2f-%.2f)\t%.2f\t%.2f\t%s\t%s\t(%s-%s)\t%s\t%d\t\n", padded(s.Name), s.Rate,
-			s.Ratio, s.RatioMin, s.RatioMax, s.P50/1000, s.P99/1000,
-			s.CPU.text("%.1f"), s.CPURatio.text("%.2f"), s.CPUMin.text("%.2f"), s.CPUMax.text("%.2f"), s.Busy.text("%.2f"), s.Errors)
+		_, _ = fmt.Fprintf(w, "%s\t%.0f\t%.2f\t%s\t%.2f\t%.2f\t%s\t%s\t%s\t%s\t%d\t\n", padded(s.Name), s.Rate,
+			s.Ratio, span(number(s.RatioMin), number(s.RatioMax)), s.P50/1000, s.P99/1000,
+			s.CPU.text("%.1f"), s.CPURatio.text("%.2f"), span(s.CPUMin, s.CPUMax), s.Busy.text("%.2f"), s.Errors)
 	}
 	_ = w.Flush()
 	b.WriteString("\n")

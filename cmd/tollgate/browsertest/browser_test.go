@@ -12,7 +12,7 @@ import (
 // browser is a Chromium with a profile of its own.
 type browser struct {
 	t   *testing.T
-	ctx context.Context //nolint:containedctx // chromedp keeps its handles in contexts
+	ctx context.Context // chromedp keeps its handles in contexts
 }
 
 // startBrowser runs Chromium until the test ends. A machine without it fails
@@ -52,7 +52,7 @@ func startBrowser(t *testing.T) *browser {
 // tab is a window with cookies of its own, as of another person.
 type tab struct {
 	t   *testing.T
-	ctx context.Context //nolint:containedctx // as above
+	ctx context.Context
 }
 
 // tab opens a window that ends with the test t.

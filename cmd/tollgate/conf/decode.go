@@ -14,14 +14,21 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, at spot) {
 		return
 	}
 	defer d.leave(n)
-	quotable := n.Kind != yaml.AliasNode && n.Anchor == ""
+	quote := ""
+	if n.Kind == yaml.ScalarNode && n.Anchor == "" {
+		quote = quoted(n.Value)
+	}
 	n = resolved(n)
 	if n.Style&yaml.TaggedStyle != 0 && n.Tag != "!!str" {
 		d.fault(at, "YAML tags are not supported", "")
 		return
 	}
-	s := shapeOf(v.Type())
 	d.written(at, shapeOf(base(v.Type())))
+	d.byShape(n, v, at, quote)
+}
+
+func (d *decoder) byShape(n *yaml.Node, v reflect.Value, at spot, quote string) {
+	s := shapeOf(v.Type())
 	switch {
 	case isNull(n):
 		d.null(v, s, at)
@@ -34,7 +41,7 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, at spot) {
 	case s == listShape:
 		d.list(n, v, at)
 	default:
-		d.scalar(n, v, s, at, quotable)
+		d.scalar(n, v, s, at, quote)
 	}
 }
 
@@ -79,12 +86,12 @@ func isNull(n *yaml.Node) bool {
 }
 
 func (d *decoder) null(v reflect.Value, s shape, at spot) {
-	switch {
-	case s == listShape:
+	switch s {
+	case listShape:
 		v.Set(reflect.MakeSlice(v.Type(), 0, 0))
-	case s == mapShape:
+	case mapShape:
 		v.Set(reflect.MakeMap(v.Type()))
-	case s == pointerShape:
+	case pointerShape:
 		v.SetZero()
 	default:
 		return

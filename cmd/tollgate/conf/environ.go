@@ -207,7 +207,7 @@ func (d *decoder) setVariable(text string, target reflect.Value, at spot) {
 		target = d.pointee(target)
 	}
 	if problem := setText(target, s, text); problem != "" {
-		d.fault(at, complaint(problem, s, text, true), "")
+		d.fault(at, complaint(problem, s, quoted(text)), "")
 	}
 }
 

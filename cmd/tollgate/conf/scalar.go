@@ -33,44 +33,39 @@ func (d *decoder) wrong(n *yaml.Node, s shape, at spot) {
 	d.fault(at, "expected "+s.String()+", got "+got+hint, "")
 }
 
-func (d *decoder) scalar(n *yaml.Node, v reflect.Value, s shape, at spot, quotable bool) {
+// scalar sets v to a scalar. What is shared by an alias has no quote for use in
+// a message, since it may be a secret in its other place.
+func (d *decoder) scalar(n *yaml.Node, v reflect.Value, s shape, at spot, quote string) {
 	if n.Kind != yaml.ScalarNode && s != noShape {
 		d.wrong(n, s, at)
 		return
 	}
-	text := n.Value
-	quoted := n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) != 0
-	if s.isNumberOrBool() && (quoted || n.Style&yaml.TaggedStyle != 0) {
-		d.fault(at, "expected "+s.String()+", got text"+shown(text, quotable), "")
+	isText := n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle|yaml.TaggedStyle) != 0
+	if isText && s.isNumberOrBool() {
+		d.fault(at, strings.TrimSpace("expected "+s.String()+", got text "+quote), "")
 		return
 	}
-	if problem := setText(v, s, text); problem != "" {
-		d.fault(at, complaint(problem, s, text, quotable), "")
+	if problem := setText(v, s, n.Value); problem != "" {
+		d.fault(at, complaint(problem, s, quote), "")
 	}
 }
 
-func shown(text string, quotable bool) string {
-	if !quotable {
-		return ""
-	}
-	return " " + strconv.Quote(brief(text))
-}
+func quoted(text string) string { return strconv.Quote(brief(text)) }
 
 // complaint completes what setText returned, which is never about a secret, as
-// a secret takes any text. What is shared by an alias is not
-// quoted, since it may be a secret in its other place.
-func complaint(problem string, s shape, text string, quotable bool) string {
+// a secret takes any text.
+func complaint(problem string, s shape, quote string) string {
 	switch {
 	case s == noShape:
 		return problem
-	case !quotable && s == parsedShape:
+	case quote == "" && s == parsedShape:
 		return "the value is not accepted"
-	case !quotable || s == parsedShape:
+	case quote == "" || s == parsedShape:
 		return problem
-	case s == durationShape && strings.Trim(text, "0123456789") == "":
-		return problem + ", got " + brief(text) + " without a unit"
+	case s == durationShape && strings.Trim(quote, `"0123456789`) == "" && len(quote) > 2:
+		return problem + ", got " + strings.Trim(quote, `"`) + " without a unit"
 	}
-	return problem + ", got" + shown(text, quotable)
+	return problem + ", got " + quote
 }
 
 // setText sets v, a scalar of shape s, to what text says, or returns what was
@@ -189,7 +184,7 @@ func ParseDuration(text string) (time.Duration, error) {
 		}
 		return dur, nil
 	}
-	days, err := strconv.ParseUint(number, 10, 16)
+	days, err := strconv.ParseInt(number, 10, 17)
 	if err != nil || len(sign) > 1 || strings.ContainsAny(rest, "+-") {
 		return 0, ErrDuration
 	}

@@ -156,7 +156,7 @@ func (w *watcher) settle(ctx context.Context) error {
 // changed if need be.
 func (w *watcher) look(ctx context.Context, changed func()) error {
 	if ctx.Err() != nil {
-		return nil
+		return nil //nolint:nilerr // the end of the watch is no failure
 	}
 	if err := w.events.Add(filepath.Dir(w.file)); err != nil {
 		return w.lost(err)

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -49,12 +50,19 @@ func (o *output) String() string {
 func (i *image) run(t *testing.T, variables ...string) *container {
 	t.Helper()
 	c := &container{image: i, variables: append(variables, freePorts(t, i.env)...)}
+	// A file and no buffer: what was printed before the log says ready is in it
+	// by then.
+	printed, err := os.Create(filepath.Join(t.TempDir(), "stdout")) // #nosec G304 -- ours
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = printed.Close() }) // only the other process writes
 	ctx, stop := context.WithCancel(context.Background())
 	command := i.start(ctx, c.variables, append(append([]string{}, i.entrypoint...), i.command...)...)
-	printed := &output{}
-	command.Stdout, c.output = printed, printed.String
+	command.Stdout, c.output = printed, func() string { return read(t, printed.Name()) }
 	logs, err := command.StderrPipe()
 	if err != nil {
+		stop()
 		t.Fatal(err)
 	}
 	if err := command.Start(); err != nil {
@@ -78,7 +86,7 @@ func (i *image) run(t *testing.T, variables ...string) *container {
 		}
 		c.url = "http://" + net.JoinHostPort("127.0.0.1", port)
 	case <-ended:
-		t.Fatalf("serve ended with %d:\n%s%s", c.stop(), printed, text)
+		t.Fatalf("serve ended with %d:\n%s%s", c.stop(), c.output(), text)
 	case <-time.After(patience):
 		t.Fatalf("serve is not ready:\n%s", text)
 	}

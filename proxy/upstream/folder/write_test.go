@@ -6,12 +6,15 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"tollgate/proxy/upstream/folder"
 )
 
 func TestUploadThatBreaksOffLeavesNothing(t *testing.T) {
@@ -127,19 +130,57 @@ func TestOfRacingCreationsOneWins(t *testing.T) {
 	}
 }
 
+// gate is a body that ends for all its readers at the same moment.
+type gate struct {
+	waiting *sync.WaitGroup
+	told    bool
+}
+
+func (g *gate) Read([]byte) (int, error) {
+	if !g.told {
+		g.told = true
+		g.waiting.Done()
+	}
+	g.waiting.Wait()
+	return 0, io.EOF
+}
+
 func TestOfRacingReplacementsOneWins(t *testing.T) {
-	s := newSite(t)
-	for range 10 {
-		s.do("PUT", "/f", "start")
-		h, _ := s.want(200, "GET", "/f", "")
-		var won atomic.Int32
-		race(8, func(i int) {
-			if status, _, _ := s.do("PUT", "/f", fmt.Sprint(i), "If-Match", h.Get("ETag")); status == 204 {
+	h, err := folder.New(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = h.Close() }()
+	put := func(body io.Reader, tag string) (int, string) {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPut, "/f", body)
+		r.ContentLength = -1
+		r.Header.Set("If-Match", tag)
+		if tag == "" {
+			r.Header.Del("If-Match")
+		}
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		return w.Code, w.Header().Get("ETag")
+	}
+	const racers = 16
+	for range 100 {
+		_, tag := put(strings.NewReader("start"), "")
+		var (
+			won     atomic.Int32
+			waiting sync.WaitGroup
+		)
+		waiting.Add(racers)
+		race(racers, func(int) {
+			switch status, _ := put(&gate{waiting: &waiting}, tag); status {
+			case 204:
 				won.Add(1)
+			case 412:
+			default:
+				t.Errorf("%d", status)
 			}
 		})
 		if won.Load() != 1 {
-			t.Errorf("%d won", won.Load())
+			t.Fatalf("%d won", won.Load())
 		}
 	}
 }
