@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"tollgate/metrics"
@@ -54,7 +53,6 @@ type exchange struct {
 	reason  string // why it was refused; empty = it was not
 	failure error  // for the log
 	report  upstream.Report
-	over    atomic.Bool // the guard must not act any more
 }
 
 // begin opens the exchange of a request.

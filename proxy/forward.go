@@ -29,7 +29,8 @@ func (g *Gateway) forward(x *exchange, grant tokens.Grant) error {
 	}
 	ctx, cut := context.WithCancelCause(x.in.Context())
 	defer cut(nil)
-	defer g.guard(x, cut)()
+	e := guarded{x: x, cut: cut}
+	defer g.watch(&e).leave(&e)
 
 	request := x.in.WithContext(ctx)
 	request.Header = x.dress(grant)
@@ -87,23 +88,34 @@ func (x *exchange) dress(grant tokens.Grant) http.Header {
 	x.dressCookie(h)
 	x.dressReferer(h)
 
+	x.identify(h, grant)
+	return h
+}
+
+// identify tells the upstream who asks, from where and for what. The values
+// share one array; each is a slice of its own, of which nothing is left over.
+func (x *exchange) identify(h http.Header, grant tokens.Grant) {
+	values := make([]string, 0, 7)
+	set := func(name, value string) {
+		values = append(values, value)
+		h[name] = values[len(values)-1 : len(values) : len(values)]
+	}
 	subject := grant.Subject()
 	if !subject.Anonymous() {
-		h[headerUser] = []string{subject.User.Name}
+		set(headerUser, subject.User.Name)
 	}
 	if subject.Token != nil {
-		h[headerTokenID] = []string{string(subject.Token.ID)}
+		set(headerTokenID, string(subject.Token.ID))
 	}
-	h[headerTenant] = []string{grant.Tenant()}
+	set(headerTenant, grant.Tenant())
 	if grant.NewOnly() {
-		h["If-None-Match"] = []string{"*"}
+		set("If-None-Match", "*")
 	}
 	if x.origin.Client.IsValid() {
-		h["X-Forwarded-For"] = []string{x.origin.Client.String()}
+		set("X-Forwarded-For", x.origin.Client.String())
 	}
-	h["X-Forwarded-Host"] = []string{x.in.Host}
-	h["X-Forwarded-Proto"] = []string{x.scheme()}
-	return h
+	set("X-Forwarded-Host", x.in.Host)
+	set("X-Forwarded-Proto", x.scheme())
 }
 
 func (x *exchange) scheme() string {

@@ -6,7 +6,6 @@
 package proxy
 
 import (
-	"context"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -26,6 +25,7 @@ type Gateway struct {
 	log     *accesslog.Logger
 	rules   atomic.Pointer[Rules]
 	now     func() time.Time
+	guard   guard
 }
 
 // New returns a gateway that follows the given rules.
@@ -104,53 +104,3 @@ func (e *degradedError) Error() string { return e.refusal.Error() + ": " + e.cau
 
 // Unwrap gives the cause alone: it is the reason that an operator looks for.
 func (e *degradedError) Unwrap() error { return e.cause }
-
-// recheck is how often an exchange that lasts is judged again. With the time
-// that it takes to cut one it stays below one second.
-const recheck = 400 * time.Millisecond
-
-// guard cuts an exchange as soon as its grant no longer holds. The returned
-// function ends the guard.
-func (g *Gateway) guard(x *exchange, cut context.CancelCauseFunc) (done func()) {
-	ctx := x.in.Context()
-	var timer *time.Timer
-	ready := make(chan struct{})
-	timer = time.AfterFunc(recheck, func() {
-		<-ready
-		if ctx.Err() != nil || x.over.Load() {
-			return
-		}
-		if err := g.stillAllowed(ctx, x); err != nil && isVerdict(err) {
-			cut(&cutError{cause: err})
-			return
-		}
-		timer.Reset(recheck)
-	})
-	close(ready)
-	return func() {
-		x.over.Store(true)
-		timer.Stop()
-	}
-}
-
-// stillAllowed asks again, with what holds now. The rules are those that the
-// request came under.
-func (g *Gateway) stillAllowed(ctx context.Context, x *exchange) error {
-	if x.action.Public {
-		return nil
-	}
-	subject, err := g.callers.Tokens.Again(ctx, x.caller.Subject)
-	if err != nil {
-		return err
-	}
-	_, err = tokens.Authorise(subject, x.action)
-	return err
-}
-
-// cutError ends an exchange under way whose token holds no longer.
-type cutError struct{ cause error }
-
-func (e *cutError) Error() string { return "cut: " + e.cause.Error() }
-
-// Unwrap gives why the token holds no longer.
-func (e *cutError) Unwrap() error { return e.cause }

@@ -82,8 +82,11 @@ func (a *API) page(c echo.Context, status int, view loginView) error {
 	h.Set(echo.HeaderCacheControl, "no-store")
 	// Not no-referrer: browsers would send the form with Origin: null.
 	h.Set(echo.HeaderReferrerPolicy, "same-origin")
-	if status == http.StatusUnauthorized {
+	switch status {
+	case http.StatusUnauthorized:
 		h["Www-Authenticate"] = caller.Challenges(c.Request().Header)
+	case http.StatusTooManyRequests:
+		h.Set(echo.HeaderRetryAfter, "1")
 	}
 	c.Response().WriteHeader(status)
 	return loginPage.Execute(c.Response(), view)

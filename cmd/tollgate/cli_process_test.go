@@ -4,6 +4,8 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -39,6 +41,12 @@ func TestCLIHealthcheck(t *testing.T) {
 	cli(t, []string{at}, "", "healthcheck", "--config", g.config).well(t)
 	if arrived := backend.take(); len(arrived) != 1 || arrived[0].Target != "/healthz" {
 		t.Errorf("asked %v", arrived)
+	}
+	ill := httptest.NewServer(http.NotFoundHandler())
+	defer ill.Close()
+	at = "TOLLGATE_INTERNAL_LISTEN=" + strings.TrimPrefix(ill.URL, "http://")
+	if r := cli(t, []string{at}, "", "healthcheck", "--config", g.config); r.code != exitFailed || !strings.Contains(r.err, "404") {
+		t.Errorf("of what is not well: exit %d %q", r.code, r.err)
 	}
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"crypto/rand"
-	"encoding/hex"
 	"net/http"
 	"strings"
 
@@ -49,7 +48,12 @@ func (f *front) mayManage(r *http.Request) bool {
 
 // newRequestID returns 16 upper-case hex digits.
 func newRequestID() string {
+	const digits = "0123456789ABCDEF"
 	var random [8]byte
 	_, _ = rand.Read(random[:]) // never fails: crypto/rand
-	return strings.ToUpper(hex.EncodeToString(random[:]))
+	var id [2 * len(random)]byte
+	for i, b := range random {
+		id[2*i], id[2*i+1] = digits[b>>4], digits[b&15]
+	}
+	return string(id[:])
 }

@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -319,5 +321,39 @@ func answerOnce(l net.Listener, answer string) {
 			_, _ = io.WriteString(conn, answer)
 		}
 		_ = conn.Close()
+	}
+}
+
+// TestRevocationCutsAFolderDownload: the embedded folder knows no context, so
+// that the connection itself must end.
+func TestRevocationCutsAFolderDownload(t *testing.T) {
+	g := startGateway(t, setup{})
+	const size = 1 << 30 // more than any socket holds
+	file, err := os.Create(filepath.Join(g.dir, "files", "large"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(file.Truncate(size), file.Close()); err != nil {
+		t.Fatal(err)
+	}
+	token := g.issue(john, hostOne, nil)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, g.url+"/large", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Host = hostOne
+	r.Header.Set("Authorization", "Bearer "+token.value)
+	response, err := plainClient().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if response.ContentLength != size {
+		t.Fatalf("%s, %d bytes", response.Status, response.ContentLength)
+	}
+	g.revoke(john, token.id)
+	waitFor(t, func() bool { return strings.Contains(g.scrape(), `tollgate_transfers_cut_total{reason="revoked"} 1`) })
+	if n, err := io.Copy(io.Discard, response.Body); err == nil || n == size {
+		t.Errorf("the download went on: %d bytes, %v", n, err)
 	}
 }

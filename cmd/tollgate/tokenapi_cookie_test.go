@@ -103,6 +103,7 @@ func TestTokenAPICookieAge(t *testing.T) {
 func TestTokenAPISecureCookie(t *testing.T) {
 	untrusting := startGateway(t, setup{})
 	trusting := startGateway(t, setup{more: "trusted_proxies: [127.0.0.1/32]\n"})
+	never := startGateway(t, setup{more: "trusted_proxies: [127.0.0.1/32]\n", tokens: "  cookie: {secure: never}\n"})
 	elsewhere := startGateway(t, setup{more: "trusted_proxies: [192.0.2.0/24]\n"})
 	for _, row := range []struct {
 		name   string
@@ -114,6 +115,7 @@ func TestTokenAPISecureCookie(t *testing.T) {
 		{"OtherProxyTrusted", elsewhere, headers("X-Forwarded-Proto", "https"), false},
 		{"Trusted", trusting, headers("X-Forwarded-Proto", "https"), true},
 		{"TrustedUpperCase", trusting, headers("X-Forwarded-Proto", "HTTPS"), true},
+		{"TrustedButNever", never, headers("X-Forwarded-Proto", "https"), false},
 		{"TrustedSaysHTTP", trusting, headers("X-Forwarded-Proto", "http"), false},
 		{"TrustedSaysNothing", trusting, nil, false},
 		{"ForwardedHeaderDoesNotCount", trusting, headers("Forwarded", "proto=https"), false},

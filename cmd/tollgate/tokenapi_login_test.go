@@ -57,6 +57,7 @@ func TestTokenAPILogin(t *testing.T) {
 		{"TabInFront", "\t//evil.example/", "/"},
 		{"TabInside", "/\t/evil.example/", "/"},
 		{"NewlineInside", "/\n/evil.example/", "/"},
+		{"SpaceInside", "/a b", "/"},
 		{"HeaderSplit", "/x\r\nSet-Cookie: token=y", "/"},
 		{"Script", "javascript:alert(1)", "/"},
 		{"Relative", "evil", "/"},

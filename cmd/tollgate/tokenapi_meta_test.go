@@ -14,7 +14,8 @@ import (
 
 // TestTokenAPIOwner holds who may make tokens that belong to whom.
 func TestTokenAPIOwner(t *testing.T) {
-	g := startGateway(t, setup{})
+	const chief = "chief" // of tenant one alone, with more rights there than boss
+	g := startWith(t, strings.Replace(setup{dir: "DIR"}.configuration(), "users:\n", "users:\n  - {name: chief, tenants: [one], permissions: ['*.*']}\n", 1))
 	for _, row := range []struct {
 		name, user, owner string
 		status            int
@@ -34,6 +35,8 @@ func TestTokenAPIOwner(t *testing.T) {
 		{"AdminForQualified", boss, "john+one", 400, ""},
 		{"AdminWithoutTheTenant", boss, other, 403, ""},
 		{"AdminWithoutTheRights", boss, root, 403, ""},
+		{"AdminWithoutTheRightsInHisTenant", boss, chief, 403, ""},
+		{"SuperuserForMore", root, chief, 201, chief},
 		{"SuperuserForAll", root, boss, 201, boss},
 		{"SuperuserForOwnerOfOtherTenant", root, other, 400, ""},
 		{"SuperuserForOwnerOfNoTenant", root, none, 400, ""},

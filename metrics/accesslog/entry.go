@@ -5,7 +5,6 @@
 package accesslog
 
 import (
-	"strings"
 	"time"
 
 	"go.uber.org/zap/zapcore"
@@ -64,68 +63,5 @@ func (e *Entry) level() zapcore.Level {
 		return zapcore.WarnLevel
 	default:
 		return zapcore.InfoLevel
-	}
-}
-
-// MarshalLogObject implements zapcore.ObjectMarshaler. The order of the
-// fields is that of reading: what was asked, what came of it, who asked, how
-// long it took.
-func (e *Entry) MarshalLogObject(enc zapcore.ObjectEncoder) error {
-	e.addRequest(enc)
-	enc.AddInt("status", e.Status)
-	add(enc, "reason", name(e.Reason))
-	e.addCaller(enc)
-	enc.AddInt64("bytes_in", e.BytesIn)
-	enc.AddInt64("bytes_out", e.BytesOut)
-	enc.AddFloat64("duration_seconds", e.Duration.Seconds())
-	e.addUpstream(enc)
-	add(enc, "user_agent", clientText(e.UserAgent, maxAgent))
-	add(enc, "error", clientText(e.Error, maxError))
-	return nil
-}
-
-func (e *Entry) addRequest(enc zapcore.ObjectEncoder) {
-	add(enc, "request_id", name(e.RequestID))
-	add(enc, "trace_id", name(e.TraceID))
-	add(enc, "listener", name(e.Listener))
-	add(enc, "client_ip", name(e.ClientIP))
-	add(enc, "peer_ip", name(e.PeerIP))
-	add(enc, "proto", name(e.Proto))
-	add(enc, "method", clientText(e.Method, maxMethod))
-	add(enc, "host", clientText(e.Host, maxHost))
-	path, _, _ := strings.Cut(e.Path, "?")
-	add(enc, "path", clientText(path, maxPath))
-	add(enc, "route", name(e.Route))
-}
-
-func (e *Entry) addCaller(enc zapcore.ObjectEncoder) {
-	if e.TokenID != "" {
-		enc.AddString("token_id", publicID(e.TokenID))
-	}
-	add(enc, "user", clientText(e.User, maxName))
-	add(enc, "owner", name(e.Owner))
-	add(enc, "tenant", name(e.Tenant))
-	add(enc, "form", name(e.Form))
-}
-
-func (e *Entry) addUpstream(enc zapcore.ObjectEncoder) {
-	add(enc, "upstream", name(e.Upstream))
-	add(enc, "server", clientText(e.Server, maxHost))
-	addSeconds(enc, "upstream_seconds", e.UpstreamDuration)
-	addSeconds(enc, "upstream_first_byte_seconds", e.UpstreamFirstByte)
-	if e.Attempts != 0 {
-		enc.AddInt("attempts", e.Attempts)
-	}
-}
-
-func add(enc zapcore.ObjectEncoder, key, value string) {
-	if value != "" {
-		enc.AddString(key, value)
-	}
-}
-
-func addSeconds(enc zapcore.ObjectEncoder, key string, d time.Duration) {
-	if d != 0 {
-		enc.AddFloat64(key, d.Seconds())
 	}
 }

@@ -11,9 +11,9 @@ import (
 // Logger writes one line for each request. New makes it. It is safe for
 // concurrent use.
 type Logger struct {
-	core   zapcore.Core
+	level  zapcore.LevelEnabler
 	buffer *Buffer
-	fields sync.Pool // of *[]zapcore.Field, each for one line
+	lines  sync.Pool // of *line, each for one entry at a time
 }
 
 // New returns a logger that writes to w, through a Buffer of 256 KiB that is
@@ -21,11 +21,10 @@ type Logger struct {
 // warn, from 500 on error; lines below the given level are left out. Whoever
 // makes the logger closes it, and then w.
 func New(w zapcore.WriteSyncer, level zapcore.LevelEnabler) *Logger {
-	b := NewBuffer(w, bufferSize, flushInterval)
 	return &Logger{
-		core:   zapcore.NewCore(zapcore.NewJSONEncoder(encoding()), b, level),
-		buffer: b,
-		fields: sync.Pool{New: func() any { return &[]zapcore.Field{{}} }},
+		level:  level,
+		buffer: NewBuffer(w, bufferSize, flushInterval),
+		lines:  sync.Pool{New: func() any { return newLine() }},
 	}
 }
 
@@ -33,14 +32,12 @@ func New(w zapcore.WriteSyncer, level zapcore.LevelEnabler) *Logger {
 // take is counted by Lost and said by Sync.
 func (l *Logger) Log(e *Entry) {
 	level := e.level()
-	if !l.core.Enabled(level) {
+	if !l.level.Enabled(level) {
 		return
 	}
-	fields, _ := l.fields.Get().(*[]zapcore.Field)
-	(*fields)[0] = zap.Inline(e)
-	_ = l.core.Write(zapcore.Entry{Level: level, Time: e.Time, Message: "request"}, *fields)
-	(*fields)[0] = zapcore.Field{}
-	l.fields.Put(fields)
+	text, _ := l.lines.Get().(*line)
+	_, _ = l.buffer.Write(text.encode(e, level))
+	l.lines.Put(text)
 }
 
 // Sync writes all lines that wait.
@@ -80,7 +77,7 @@ func encoding() zapcore.EncoderConfig {
 // encodeTime writes RFC 3339 in UTC with milliseconds, always as many digits,
 // so that lines sort by their text.
 func encodeTime(t time.Time, enc zapcore.PrimitiveArrayEncoder) {
-	const layout = "2006-01-02T15:04:05.000Z07:00"
+	const layout = secondLayout + ".000Z07:00"
 	t = t.UTC()
 	if fast, ok := enc.(interface{ AppendTimeLayout(time.Time, string) }); ok {
 		fast.AppendTimeLayout(t, layout)

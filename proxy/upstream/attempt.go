@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"net/textproto"
 	"net/url"
 	"sync/atomic"
+	"time"
 )
 
 // maxInformational bounds the informational answers (1xx) before the final
@@ -22,14 +24,20 @@ var errTooManyInformational = fmt.Errorf("more than %d informational answers", m
 // longer, or not yet, meant for it.
 var errNotWanted = errors.New("request body is not wanted")
 
+// errLate is why a context ends whose answer's head is late.
+var errLate = errors.New("answer is late")
+
 // attempt is one try to send a request. It is the request's Body for net/http,
 // which may go on reading after the answer came or the attempt failed.
 type attempt struct {
-	ex    *exchange
-	url   url.URL
-	trace httptrace.ClientTrace
-	began atomic.Bool // the first byte of an answer came
-	stale atomic.Bool // the connection had been idle before
+	ex       *exchange
+	url      url.URL
+	trace    httptrace.ClientTrace
+	began    atomic.Bool  // the first byte of an answer came
+	wrote    atomic.Int64 // when the request was sent, since the exchange began; 0 = not yet
+	cancel   context.CancelCauseFunc
+	timedOut bool        // the head was late; guarded by ex.mu
+	stale    atomic.Bool // the connection had been idle before
 
 	proceed chan struct{} // closed when it is clear what the server says to Expect
 	said    bool          // proceed is closed; guarded by ex.mu
@@ -41,13 +49,19 @@ type attempt struct {
 func (a *attempt) roundTrip(s *server) (*http.Response, error) {
 	ex := a.ex
 	in := ex.out.Request
+	ctx, cancel := context.WithCancelCause(ex.client)
+	a.cancel = cancel
+	ex.mu.Lock()
+	ex.attempt = a
+	ex.mu.Unlock()
 	if err := setTarget(&a.url, s.url, ex.out.Target, in.Host); err != nil {
 		return nil, err
 	}
 	a.trace.GotConn = a.gotConn
+	a.trace.WroteRequest = a.wroteRequest
 	a.trace.GotFirstResponseByte = a.firstByte
 	a.trace.Got1xxResponse = a.informational
-	req := in.WithContext(httptrace.WithClientTrace(ex.ctx, &a.trace))
+	req := in.WithContext(httptrace.WithClientTrace(ctx, &a.trace))
 	req.URL = &a.url
 	// What a request that was received still carries would change what is sent.
 	req.Proto, req.ProtoMajor, req.ProtoMinor = "HTTP/1.1", 1, 1
@@ -74,6 +88,23 @@ func (a *attempt) roundTrip(s *server) (*http.Response, error) {
 }
 
 func (a *attempt) firstByte() { a.began.Store(true) }
+
+func (a *attempt) wroteRequest(httptrace.WroteRequestInfo) {
+	a.wrote.Store(int64(max(time.Since(a.ex.start), 1)))
+}
+
+// timeOut ends an attempt whose answer's head is late. The caller holds ex.mu.
+func (a *attempt) timeOut() {
+	a.timedOut = true
+	a.cancel(errLate)
+}
+
+// late reports whether the attempt was ended by timeOut.
+func (ex *exchange) late(a *attempt) bool {
+	ex.mu.Lock()
+	defer ex.mu.Unlock()
+	return a.timedOut
+}
 
 func (a *attempt) gotConn(info httptrace.GotConnInfo) { a.stale.Store(info.Reused) }
 

@@ -24,10 +24,8 @@ type exchange struct {
 	start  time.Time
 	report Report
 
-	client context.Context         // of the request as it came
-	ctx    context.Context         // of the request as it goes on
-	cancel context.CancelCauseFunc // of ctx; nil if the request has no body
-	body   *requestBody            // nil if the request has no body
+	client context.Context // of the request as it came
+	body   *requestBody    // nil if the request has no body
 
 	// moved counts reads and writes of the bodies; the idle watch compares.
 	moved atomic.Uint32
@@ -40,7 +38,8 @@ type exchange struct {
 	mu       sync.Mutex
 	timer    *time.Timer
 	seen     uint32
-	still    int // ticks without a move
+	since    time.Time // of the last move
+	attempt  *attempt  // the one under way, or the one that brought the answer
 	answer   *http.Response
 	headHeld bool
 	stalled  error
@@ -66,18 +65,15 @@ func (ex *exchange) run() error {
 func (ex *exchange) prepare() {
 	r := ex.out.Request
 	ex.client = r.Context()
-	ex.ctx = ex.client
 	if r.Header == nil {
 		r.Header = make(http.Header)
 	}
 	tidy(r.Header, ex.out.Upgrade)
-	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 {
-		return
+	if r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0 {
+		ex.body = &requestBody{src: r.Body, length: r.ContentLength}
+		ex.body.expected = httpguts.HeaderValuesContainsToken(r.Header["Expect"], "100-continue")
 	}
-	ex.body = &requestBody{src: r.Body, length: r.ContentLength}
-	ex.body.expected = httpguts.HeaderValuesContainsToken(r.Header["Expect"], "100-continue")
-	ex.ctx, ex.cancel = context.WithCancelCause(ex.client)
-	ex.watchUpload()
+	ex.startWatch()
 }
 
 // tidy keeps net/http from adding to the header and from reading meaning
@@ -104,11 +100,12 @@ func tidy(h http.Header, upgrade string) {
 // outlive Forward.
 func (ex *exchange) finish() {
 	ex.endWatch()
-	if ex.body == nil {
-		return
+	if ex.attempt != nil {
+		ex.attempt.cancel(nil)
 	}
-	ex.cancel(nil)
-	ex.body.retire(ex.w)
+	if ex.body != nil {
+		ex.body.retire(ex.w)
+	}
 }
 
 // obtain asks servers in turn until one begins an answer.
@@ -126,6 +123,7 @@ func (ex *exchange) obtain() (*http.Response, error) {
 			s.answered()
 			return resp, nil
 		}
+		a.cancel(nil)
 		cause := ex.cause(a, err)
 		if ex.client.Err() != nil || !errors.Is(cause, ErrUnreachable) && !errors.Is(cause, ErrTimeout) {
 			return nil, cause // not for want of a server
@@ -154,6 +152,9 @@ func (ex *exchange) cause(a *attempt, err error) error {
 	}
 	if stalled := ex.stall(); stalled != nil {
 		return stalled
+	}
+	if ex.late(a) {
+		return fmt.Errorf("%w: no answer within %s", ErrTimeout, ex.up.cfg.Timeouts.FirstByte)
 	}
 	var timeout net.Error
 	switch {

@@ -52,7 +52,6 @@ func newServer(u *Upstream, at *url.URL, secure *tls.Config, dial dialFunc) *ser
 		DisableCompression:     true,
 		MaxIdleConnsPerHost:    u.cfg.MaxIdleConnections,
 		IdleConnTimeout:        u.cfg.Timeouts.KeepAlive,
-		ResponseHeaderTimeout:  u.cfg.Timeouts.FirstByte,
 		ExpectContinueTimeout:  continueWait,
 		MaxResponseHeaderBytes: maxAnswerHead,
 	}

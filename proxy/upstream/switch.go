@@ -36,6 +36,7 @@ func (ex *exchange) switchProtocols(resp *http.Response) error {
 	}
 	defer func() { _ = front.Close() }()
 	ex.report.Status = resp.StatusCode
+	ex.endWatch()
 	defer context.AfterFunc(ex.client, func() {
 		_ = back.Close()
 		_ = front.Close()

@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"fmt"
+	"math"
 	"net/http"
 	"time"
 )
@@ -12,28 +13,32 @@ const (
 	// holdHead is how long an answer's head waits for the body's first bytes,
 	// to go in one packet with them.
 	holdHead = 20 * time.Millisecond
+	// soonest is the shortest time between two looks.
+	soonest = time.Millisecond
 )
 
-// watchUpload starts the watch over a request body.
-func (ex *exchange) watchUpload() {
-	if idle := ex.up.cfg.Timeouts.Idle; idle > 0 {
-		ex.mu.Lock()
-		defer ex.mu.Unlock()
-		ex.timer = time.AfterFunc(idle/ticksPerIdle, ex.tick)
+// startWatch starts the one timer of an exchange.
+func (ex *exchange) startWatch() {
+	first := holdHead
+	if limit := ex.up.cfg.Timeouts.FirstByte; limit > 0 {
+		first = min(first, limit)
 	}
+	ex.mu.Lock()
+	defer ex.mu.Unlock()
+	ex.since = ex.start
+	ex.timer = time.AfterFunc(first, ex.tick)
 }
 
 // watchAnswer turns the watch to the answer's body, and to its head as long
 // as that waits in the server's buffers.
 func (ex *exchange) watchAnswer(resp *http.Response) {
+	now := time.Now()
 	ex.mu.Lock()
 	defer ex.mu.Unlock()
 	ex.answer = resp
 	ex.headHeld = true
-	ex.seen, ex.still = ex.moved.Load(), 0
-	if ex.timer == nil {
-		ex.timer = time.AfterFunc(holdHead, ex.tick)
-	} else {
+	ex.seen, ex.since = ex.moved.Load(), now
+	if now.Sub(ex.start) > holdHead/2 { // else the first tick comes soon enough
 		ex.timer.Reset(holdHead)
 	}
 }
@@ -46,9 +51,10 @@ func (ex *exchange) releaseHead() {
 	ex.mu.Unlock()
 }
 
-// tick is what the timer does: it lets a held head go and counts how long
-// nothing moved.
+// tick is what the timer does: it lets a held head go and ends what takes too
+// long.
 func (ex *exchange) tick() {
+	now := time.Now()
 	ex.mu.Lock()
 	defer ex.mu.Unlock()
 	if ex.ended {
@@ -58,42 +64,73 @@ func (ex *exchange) tick() {
 		ex.headHeld = false
 		// A client that is gone is noticed by the next write.
 		_ = http.NewResponseController(ex.w).Flush()
-		ex.still = -1 // the time so far was short
 	}
-	idle := ex.up.cfg.Timeouts.Idle
-	if idle == 0 {
-		return
-	}
-	limit := ex.patience(idle / ticksPerIdle)
+	limit := ex.patience()
 	if moved := ex.moved.Load(); limit == 0 || moved != ex.seen {
-		ex.seen, ex.still = moved, 0
-	} else {
-		ex.still++
+		ex.seen, ex.since = moved, now
 	}
-	if limit > 0 && ex.still >= limit {
+	left := ex.headLeft()
+	switch {
+	case limit > 0 && now.Sub(ex.since) >= limit:
 		ex.giveUp()
 		return
+	case left <= 0:
+		ex.attempt.timeOut()
 	}
-	ex.timer.Reset(idle / ticksPerIdle)
+	if next := ex.nextTick(left); next > 0 {
+		ex.timer.Reset(next)
+	}
 }
 
-// patience is the number of ticks without a move after which an exchange is
-// given up; 0 = nothing need move now. The caller holds mu.
-func (ex *exchange) patience(period time.Duration) int {
+// unlimited stands for the time that is left where there is no limit.
+const unlimited = time.Duration(math.MaxInt64)
+
+// headLeft returns how long the answer's head may still take; at most zero
+// means that it is late. The time runs from the end of the request. The
+// caller holds mu.
+func (ex *exchange) headLeft() time.Duration {
+	limit := ex.up.cfg.Timeouts.FirstByte
+	if limit == 0 || ex.answer != nil || ex.attempt == nil || ex.attempt.timedOut {
+		return unlimited
+	}
+	wrote := ex.attempt.wrote.Load()
+	if wrote == 0 {
+		return limit // at least
+	}
+	return limit - (time.Since(ex.start) - time.Duration(wrote))
+}
+
+// nextTick returns when to look again; 0 = there is nothing to look for.
+func (ex *exchange) nextTick(headLeft time.Duration) time.Duration {
+	next := ex.up.cfg.Timeouts.Idle / ticksPerIdle
+	if headLeft > 0 && headLeft != unlimited && (next == 0 || headLeft < next) {
+		next = headLeft
+	}
+	if next == 0 && headLeft <= 0 { // another attempt may follow
+		next = ex.up.cfg.Timeouts.FirstByte
+	}
+	if next == 0 {
+		return 0
+	}
+	return max(next, soonest)
+}
+
+// patience is the time without a move after which an exchange is given up; 0 =
+// nothing need move now. The caller holds mu.
+func (ex *exchange) patience() time.Duration {
+	idle := ex.up.cfg.Timeouts.Idle
 	if ex.answer != nil {
-		return ticksPerIdle
+		return idle
+	}
+	if ex.body == nil {
+		return 0
 	}
 	ex.body.mu.Lock()
 	defer ex.body.mu.Unlock()
-	switch {
-	case !ex.body.touched:
-		return 0
-	case ex.body.eof:
-		// The wait for the head has a limit of its own, but that begins only
-		// when the server has taken the last bytes.
-		return ticksPerIdle + int(ex.up.cfg.Timeouts.FirstByte/period)
+	if !ex.body.touched || ex.body.eof && ex.attempt != nil && ex.attempt.wrote.Load() != 0 {
+		return 0 // the wait for the head has a limit of its own
 	}
-	return ticksPerIdle
+	return idle
 }
 
 // giveUp ends an exchange in which nothing moves. The caller holds mu.
@@ -109,8 +146,8 @@ func (ex *exchange) giveUp() {
 	} else {
 		ex.stalled = fmt.Errorf("%w: no byte for %s", ErrTimeout, ex.up.cfg.Timeouts.Idle)
 	}
-	if ex.cancel != nil {
-		ex.cancel(ex.stalled)
+	if ex.attempt != nil {
+		ex.attempt.cancel(ex.stalled)
 	}
 	if ex.answer == nil {
 		if client {

@@ -1,0 +1,148 @@
+package accesslog
+
+import (
+	"encoding/binary"
+	"strings"
+)
+
+// appendName appends a key, of which the text ends with the quotation mark
+// before the value, and a text of the program or the configuration. There is
+// no field without text.
+func appendName(b []byte, key, s string) []byte {
+	if s == "" {
+		return b
+	}
+	b = append(b, key...)
+	if len(s) <= maxName {
+		if whole := append(b, s...); signsOf(whole, len(s)).unfit == 0 {
+			return append(whole, '"')
+		}
+	}
+	return append(appendEscaped(b, name(s)), '"')
+}
+
+// appendText is appendName for a text that a client may have written.
+func appendText(b []byte, key, s string, limit int) []byte {
+	if s == "" {
+		return b
+	}
+	b = append(b, key...)
+	if len(s) <= limit {
+		if whole := append(b, s...); isHarmless(s, signsOf(whole, len(s))) {
+			return append(whole, '"')
+		}
+	}
+	return append(appendEscaped(b, clientText(s, limit)), '"')
+}
+
+// isHarmless reports whether the text with these signs can be written as it
+// is. What may hold a secret is left to redact to judge.
+func isHarmless(s string, found signs) bool {
+	if found.unfit != 0 {
+		return false
+	}
+	suspect := found.marks != 0 || found.hyphens != 0 && hasTokenHyphen(s) || hasHexRun(s)
+	return !suspect || redact(s) == s
+}
+
+// hasTokenHyphen reports whether a hyphen stands as in an access token or as
+// the first one in a UUID.
+func hasTokenHyphen(s string) bool {
+	for i := strings.IndexByte(s, '-'); i >= 0; {
+		rest := s[i+1:]
+		if strings.HasPrefix(rest, "v1") || len(rest) > 14 && rest[4] == '-' && rest[9] == '-' && rest[14] == '-' {
+			return true
+		}
+		next := strings.IndexByte(rest, '-')
+		if next < 0 {
+			return false
+		}
+		i += 1 + next
+	}
+	return false
+}
+
+// hasHexRun reports whether there are as many lower-case hex digits in a row
+// as a token has. It looks at the last place of each row that there could be,
+// and goes backwards from there, so that most bytes need not be looked at.
+func hasHexRun(s string) bool {
+	for last := hexDigits - 1; last < len(s); {
+		i := last
+		for i > last-hexDigits && isLowerHex(s[i]) {
+			i--
+		}
+		if i == last-hexDigits {
+			return true
+		}
+		last = i + hexDigits
+	}
+	return false
+}
+
+// For the search in eight bytes at once: a one in each, and the top bit of
+// each.
+const (
+	each = 0x0101010101010101
+	top  = 0x80 * each
+)
+
+// signs says by bits that are not zero what is in a text: what cannot be
+// written without a change, question marks and at signs, hyphens.
+type signs struct{ unfit, marks, hyphens uint64 }
+
+// signsOf looks at the last n bytes of b, which must have eight, whatever n
+// is: a shorter text is read with what stands before it.
+func signsOf(b []byte, n int) signs {
+	var found signs
+	for text := b[len(b)-n:]; len(text) > 8; text = text[8:] {
+		found = found.with(binary.LittleEndian.Uint64(text))
+	}
+	last := binary.LittleEndian.Uint64(b[len(b)-8:])
+	if n < 8 {
+		before := uint64(1)<<(8*(8-n)) - 1
+		last = last&^before | 'a'*each&before
+	}
+	found = found.with(last)
+	return signs{unfit: found.unfit & top, marks: found.marks & top, hyphens: found.hyphens & top}
+}
+
+// with adds the top bits for what is in eight bytes. A byte b that is c gives
+// zero in b^c, of which one less has the top bit. That bit is set for bytes
+// from 0x80 on, too, and, by the borrow, for some behind a byte that was
+// found: a sign may be seen where there is none, but none is missed.
+func (f signs) with(w uint64) signs {
+	return signs{
+		unfit: f.unfit | w | (w + each) | (w - ' '*each) |
+			((w ^ '"'*each) - each) | ((w ^ '\\'*each) - each),
+		marks:   f.marks | ((w ^ '?'*each) - each) | ((w ^ '@'*each) - each),
+		hyphens: f.hyphens | ((w ^ '-'*each) - each),
+	}
+}
+
+// appendEscaped appends a text that printable has cleaned, with the escapes
+// of zap's encoder: RFC 8259, section 7, and none for the sake of HTML.
+func appendEscaped(b []byte, s string) []byte {
+	const hex = "0123456789abcdef"
+	done := 0
+	for i := range len(s) {
+		c := s[i]
+		if c >= ' ' && c != '"' && c != '\\' {
+			continue
+		}
+		b = append(b, s[done:i]...)
+		done = i + 1
+		switch c {
+		case '"', '\\':
+			b = append(b, '\\', c)
+		case '\n':
+			b = append(b, `\n`...)
+		case '\r':
+			b = append(b, `\r`...)
+		case '\t':
+			b = append(b, `\t`...)
+		default:
+			b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&0xf])
+		}
+	}
+	return append(b, s[done:]...)
+}
