@@ -14,7 +14,7 @@ func appendName(b []byte, key, s string) []byte {
 	}
 	b = append(b, key...)
 	if len(s) <= maxName {
-		if whole := append(b, s...); signsOf(whole, len(s)).unfit == 0 {
+		if whole := append(b, s...); isPlain(whole, len(s)) {
 			return append(whole, '"')
 		}
 	}
@@ -36,13 +36,16 @@ func appendText(b []byte, key, s string, limit int) []byte {
 }
 
 // isHarmless reports whether the text with these signs can be written as it
-// is. What may hold a secret is left to redact to judge.
+// is. Only a text that may hold a secret is searched for one.
 func isHarmless(s string, found signs) bool {
 	if found.unfit != 0 {
 		return false
 	}
-	suspect := found.marks != 0 || found.hyphens != 0 && hasTokenHyphen(s) || hasHexRun(s)
-	return !suspect || redact(s) == s
+	if found.marks == 0 && (found.hyphens == 0 || !hasTokenHyphen(s)) && !hasHexRun(s) {
+		return true
+	}
+	from, _ := nextSecret(s, 0)
+	return from < 0
 }
 
 // hasTokenHyphen reports whether a hyphen stands as in an access token or as
@@ -86,37 +89,59 @@ const (
 	top  = 0x80 * each
 )
 
-// signs says by bits that are not zero what is in a text: what cannot be
-// written without a change, question marks and at signs, hyphens.
+// isPlain reports whether the last n bytes of b need neither an escape nor
+// what printable does.
+func isPlain(b []byte, n int) bool {
+	found := unfitIn(lastEight(b, n))
+	for text := b[len(b)-n:]; len(text) > 8; text = text[8:] {
+		found |= unfitIn(binary.LittleEndian.Uint64(text))
+	}
+	return found&top == 0
+}
+
+// signs says by bits that are not zero what is in a text: what isPlain does
+// not let pass, question marks and at signs, hyphens.
 type signs struct{ unfit, marks, hyphens uint64 }
 
-// signsOf looks at the last n bytes of b, which must have eight, whatever n
-// is: a shorter text is read with what stands before it.
+// signsOf looks at the last n bytes of b.
 func signsOf(b []byte, n int) signs {
-	var found signs
+	w := lastEight(b, n)
+	found := signs{unfit: unfitIn(w), marks: marksIn(w), hyphens: (w ^ '-'*each) - each}
 	for text := b[len(b)-n:]; len(text) > 8; text = text[8:] {
-		found = found.with(binary.LittleEndian.Uint64(text))
+		w = binary.LittleEndian.Uint64(text)
+		found.unfit |= unfitIn(w)
+		found.marks |= marksIn(w)
+		found.hyphens |= (w ^ '-'*each) - each
 	}
-	last := binary.LittleEndian.Uint64(b[len(b)-8:])
-	if n < 8 {
-		before := uint64(1)<<(8*(8-n)) - 1
-		last = last&^before | 'a'*each&before
-	}
-	found = found.with(last)
 	return signs{unfit: found.unfit & top, marks: found.marks & top, hyphens: found.hyphens & top}
 }
 
-// with adds the top bits for what is in eight bytes. A byte b that is c gives
-// zero in b^c, of which one less has the top bit. That bit is set for bytes
-// from 0x80 on, too, and, by the borrow, for some behind a byte that was
-// found: a sign may be seen where there is none, but none is missed.
-func (f signs) with(w uint64) signs {
-	return signs{
-		unfit: f.unfit | w | (w + each) | (w - ' '*each) |
-			((w ^ '"'*each) - each) | ((w ^ '\\'*each) - each),
-		marks:   f.marks | ((w ^ '?'*each) - each) | ((w ^ '@'*each) - each),
-		hyphens: f.hyphens | ((w ^ '-'*each) - each),
+// lastEight returns the last eight bytes of b. It must have as many, also
+// when the text at its end has only n: what stands before that is left out.
+func lastEight(b []byte, n int) uint64 {
+	w := binary.LittleEndian.Uint64(b[len(b)-8:])
+	if n < 8 {
+		before := uint64(1)<<(8*(8-n)) - 1
+		w = w&^before | 'a'*each&before
 	}
+	return w
+}
+
+// unfitIn sets top bits if one of eight bytes is a control character, beyond
+// ASCII, a quotation mark or a backslash. One more than a byte has the top bit
+// from 0x7f to 0xfe, a space less has it below the space and at 0xff. A byte b
+// that is c gives zero in b^c, and one less than zero has it. A carry or
+// borrow comes only from a byte that is unfit itself: a sign may be seen where
+// there is none, but none is missed.
+func unfitIn(w uint64) uint64 {
+	return (w + each) | (w - ' '*each) | ((w ^ '"'*each) - each) | ((w ^ '\\'*each) - each)
+}
+
+// marksIn does so for the question mark and the at sign, which have none of
+// seven bits in common: where one gives zero, the other gives 0x7f.
+func marksIn(w uint64) uint64 {
+	w ^= '?' * each
+	return (w - each) | (w + each)
 }
 
 // appendEscaped appends a text that printable has cleaned, with the escapes

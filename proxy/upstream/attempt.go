@@ -54,6 +54,9 @@ func (a *attempt) roundTrip(s *server) (*http.Response, error) {
 	ex.mu.Lock()
 	ex.attempt = a
 	ex.mu.Unlock()
+	if ex.isPlain(s) {
+		return a.roundTripPlain(ctx, s)
+	}
 	if err := setTarget(&a.url, s.url, ex.out.Target, in.Host); err != nil {
 		return nil, err
 	}

@@ -234,6 +234,7 @@ func TestFailuresWithAnAnswerBetweenThemDoNotEject(t *testing.T) {
 		for range 5 {
 			n.set(func() { n.down["a:80"] = true })
 			u.servers[0].transport.CloseIdleConnections()
+			u.servers[0].plain.drop()
 			if got := served(t, u, "GET", 2); got != "!!" {
 				t.Errorf("served by %s", got)
 			}

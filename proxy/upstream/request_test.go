@@ -129,7 +129,7 @@ func TestRequestWithEffectIsNeverSentTwice(t *testing.T) {
 			var count atomic.Int32
 			g := newGateway(t, []string{countingServer(t, &count), countingServer(t, &count)})
 			for range 2 { // one connection to each server
-				if _, body, err := g.request(t, http.MethodGet, "/", nil); err != nil || body != "ok" {
+				if _, body, err := g.request(t, http.MethodPost, "/", nil); err != nil || body != "ok" {
 					t.Fatalf("first request: %q, %v", body, err)
 				}
 			}

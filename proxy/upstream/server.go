@@ -24,6 +24,7 @@ type server struct {
 	url       *url.URL
 	name      string // the URL as configured
 	transport *http.Transport
+	plain     plainPool
 	dial      dialFunc
 
 	usable   atomic.Bool  // what the fields below come to
@@ -38,6 +39,7 @@ type server struct {
 
 func newServer(u *Upstream, at *url.URL, secure *tls.Config, dial dialFunc) *server {
 	s := &server{up: u, url: at, name: at.String(), dial: dial}
+	s.plain.size, s.plain.keepAlive = u.cfg.MaxIdleConnections, u.cfg.Timeouts.KeepAlive
 	s.usable.Store(true)
 	s.transport = &http.Transport{
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -118,6 +120,7 @@ func (s *server) close() {
 	}
 	s.mu.Unlock()
 	s.transport.CloseIdleConnections()
+	s.plain.close()
 }
 
 // pick returns the next server in turn among the usable ones that are not in

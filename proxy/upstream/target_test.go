@@ -33,9 +33,9 @@ func requestLines(tb testing.TB) (url string, lines <-chan [2]string) {
 	return url, seen
 }
 
-func forwardTarget(tb testing.TB, up *upstream.Upstream, target, host string) error {
+func forwardTarget(tb testing.TB, up *upstream.Upstream, method, target, host string) error {
 	tb.Helper()
-	r := httptest.NewRequestWithContext(tb.Context(), http.MethodGet, "/", nil)
+	r := httptest.NewRequestWithContext(tb.Context(), method, "/", nil)
 	r.Host = host
 	_, err := up.Forward(httptest.NewRecorder(), &upstream.Outgoing{Request: r, Target: target})
 	return err
@@ -50,7 +50,7 @@ func TestTargetArrivesByteForByte(t *testing.T) {
 		"//", "//a//b", "//a//b?", "//a//b?x=//y", "//a%2Fb", "///", "//user@host/x", "//[::1", "//a?b?c",
 	} {
 		t.Run(target, func(t *testing.T) {
-			if err := forwardTarget(t, up, target, "client.test"); err != nil {
+			if err := forwardTarget(t, up, http.MethodGet, target, "client.test"); err != nil {
 				t.Fatalf("Forward: %v", err)
 			}
 			got := <-lines
@@ -71,11 +71,11 @@ func TestTargetThatNetURLWouldChangeGoesInAbsoluteForm(t *testing.T) {
 		{"//\xff", "", server},
 	} {
 		t.Run(row.target, func(t *testing.T) {
-			if err := forwardTarget(t, up, row.target, row.host); err != nil {
+			if err := forwardTarget(t, up, http.MethodPost, row.target, row.host); err != nil {
 				t.Fatalf("Forward: %v", err)
 			}
 			got := <-lines
-			if got[0] != "GET http://"+row.authority+row.target+" HTTP/1.1" || got[1] != "Host: "+row.authority {
+			if got[0] != "POST http://"+row.authority+row.target+" HTTP/1.1" || got[1] != "Host: "+row.authority {
 				t.Errorf("server read %q, %q", got[0], got[1])
 			}
 		})
@@ -90,7 +90,7 @@ func TestTargetThatIsNoneIsRefusedAndNothingIsSent(t *testing.T) {
 		{"/a b", "h"}, {"/a HTTP/1.1\r\nX: y", "h"}, {"/a\tb", "h"}, {"/\x00", "h"}, {"/\x7f", "h"}, {"//a\"b", "bad host"},
 	} {
 		t.Run(row[0], func(t *testing.T) {
-			if err := forwardTarget(t, up, row[0], row[1]); !errors.Is(err, upstream.ErrBadRequest) {
+			if err := forwardTarget(t, up, http.MethodGet, row[0], row[1]); !errors.Is(err, upstream.ErrBadRequest) {
 				t.Errorf("Forward: %v, want ErrBadRequest", err)
 			}
 			select {
