@@ -34,7 +34,7 @@ func (e ending) admissible() bool { return word(e.api) && word(e.how) }
 
 func (m *Metrics) addDecisions(f factory) {
 	decisions := f.counter("decisions_total",
-		"Decisions on proxied requests, by the form of the credential; an allowed one has no reason.",
+		"Decisions on requests, by the form of the credential; an allowed one has no reason.",
 		"form", "decision", "reason")
 	m.decisions.limit, m.decisions.admit = maxVerdicts, verdict.admissible
 	m.decisions.rest = verdict{form: other, decision: other, reason: other}

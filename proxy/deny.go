@@ -39,8 +39,8 @@ const (
 	codeUpstream        = "upstream_failed"
 )
 
-// statusClientGone is what the log says of a client that did not wait. No
-// answer carries it.
+// statusClientGone is what log and metric say of a request that ended without
+// an answer, since the client did not wait or was cut. No answer carries it.
 const statusClientGone = 499
 
 // denials is the closed list of reasons, the more specific errors first.

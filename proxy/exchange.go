@@ -132,6 +132,9 @@ func hasListed(values []string, name string) bool {
 func (g *Gateway) end(x *exchange) {
 	took := g.now().Sub(x.started)
 	status := x.out.Status()
+	if !x.out.Answered() && x.reason != "" {
+		status = statusClientGone
+	}
 	e := accesslog.Entry{
 		Time: x.started, Listener: listener, RequestID: x.out.Header().Get(RequestID),
 		Proto: x.in.Proto, Method: x.in.Method, Host: x.in.Host, Path: x.path,

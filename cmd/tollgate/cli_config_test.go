@@ -60,8 +60,8 @@ func TestCLIConfigCheck(t *testing.T) {
 				}
 				return
 			}
-			lines := strings.Split(strings.TrimSuffix(r.err, "\n"), "\n")
-			if len(lines) != len(row.faults) || r.out != "" {
+			lines := strings.Split(strings.TrimSuffix(r.out, "\n"), "\n")
+			if len(lines) != len(row.faults) || r.err != "" {
 				t.Errorf("%d faults, want %d:\n%s%s", len(lines), len(row.faults), r.out, r.err)
 			}
 			for _, want := range row.faults {
@@ -73,16 +73,16 @@ func TestCLIConfigCheck(t *testing.T) {
 					}
 				}
 				if found != 1 {
-					t.Errorf("%d lines %q in\n%s", found, want, r.err)
+					t.Errorf("%d lines %q in\n%s", found, want, r.out)
 				}
 			}
-			if strings.Contains(r.err, unknownValue) {
-				t.Errorf("the faults hold a secret:\n%s", r.err)
+			if strings.Contains(r.out+r.err, unknownValue) {
+				t.Errorf("the faults hold a secret:\n%s", r.out)
 			}
 		})
 	}
-	if r := cli(t, nil, "", "config", "check", "--config", filepath.Join(t.TempDir(), "none.yaml")); r.code != exitConfig || !strings.Contains(r.err, "none.yaml") {
-		t.Errorf("a file that is not there: exit %d %s", r.code, r.err)
+	if r := cli(t, nil, "", "config", "check", "--config", filepath.Join(t.TempDir(), "none.yaml")); r.code != exitConfig || !strings.Contains(r.out, "none.yaml") {
+		t.Errorf("a file that is not there: exit %d %s%s", r.code, r.out, r.err)
 	}
 	t.Run("DefaultFile", func(t *testing.T) {
 		t.Chdir(t.TempDir())
@@ -90,8 +90,8 @@ func TestCLIConfigCheck(t *testing.T) {
 		if err := os.WriteFile("config.yaml", []byte("listn: x\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if r := cli(t, nil, "", "config", "check"); r.code != exitConfig || !strings.HasPrefix(r.err, "config.yaml:1: listn: ") {
-			t.Errorf("exit %d %s", r.code, r.err)
+		if r := cli(t, nil, "", "config", "check"); r.code != exitConfig || !strings.HasPrefix(r.out, "config.yaml:1: listn: ") {
+			t.Errorf("exit %d %s%s", r.code, r.out, r.err)
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 
 	"tollgate/tokens"
 	"tollgate/tokens/badgerstore"
+	"tollgate/tokens/keyring"
 )
 
 // result is how a command ended.
@@ -274,6 +276,9 @@ func TestCLITokenListHasAllPages(t *testing.T) {
 // fill puts tokens of john into the store of a stopped gateway.
 func fill(t *testing.T, dir string, count int) {
 	t.Helper()
+	if _, err := keyring.Create(dir, rand.Reader); err != nil {
+		t.Fatal(err)
+	}
 	store, err := badgerstore.Open(badgerstore.Config{Dir: filepath.Join(dir, "tokens"), MinFree: 1 << 20})
 	if err != nil {
 		t.Fatal(err)

@@ -74,9 +74,12 @@ func run(ctx context.Context, args []string, p Process) int {
 func exitCode(err error, stderr io.Writer) int {
 	var faults conf.Faults
 	var usage *usageError
+	var exit *exitError
 	switch {
 	case err == nil:
 		return exitOK
+	case errors.As(err, &exit):
+		return exit.code
 	case errors.As(err, &faults):
 		fmt.Fprintln(stderr, faults.Error())
 		return exitConfig
@@ -92,6 +95,11 @@ func exitCode(err error, stderr io.Writer) int {
 type usageError struct{ message string }
 
 func (e *usageError) Error() string { return e.message }
+
+// exitError ends a command that has said everything already.
+type exitError struct{ code int }
+
+func (e *exitError) Error() string { return fmt.Sprintf("exit code %d", e.code) }
 
 // configFlag is the flag of every command that reads the configuration.
 type configFlag struct {

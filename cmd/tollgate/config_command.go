@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"tollgate/cmd/tollgate/conf"
@@ -16,6 +17,11 @@ type configCheckCommand struct{ configFlag }
 // Run reports the faults.
 func (c *configCheckCommand) Run(p Process) error {
 	_, file, err := loadConfig(c.Config, p.Environ)
+	var faults conf.Faults
+	if errors.As(err, &faults) { // the report is what was asked for, and no error of the command
+		fmt.Fprintln(p.Stdout, faults.Error())
+		return &exitError{code: exitConfig}
+	}
 	if err != nil {
 		return err
 	}

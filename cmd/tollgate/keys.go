@@ -3,16 +3,24 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 
 	"tollgate/tokens"
 	"tollgate/tokens/badgerstore"
 	"tollgate/tokens/keyring"
 )
 
+// errKeysMissing: there is a store without the keys that its secrets were
+// sealed with.
+var errKeysMissing = errors.New("the sealing keys are missing")
+
 // keysOf returns the sealing keys: those that are configured, else those of
-// the data directory, which are made on the first run.
-func keysOf(c Config) (*keyring.Ring, error) {
+// the data directory. They are made there on the first run only: a store that
+// exists has its keys elsewhere, and new ones would open none of its secrets.
+func keysOf(c Config, risk risks) (*keyring.Ring, error) {
 	switch {
 	case c.Keys != "":
 		ring, err := keyring.Parse(c.Keys.Reveal())
@@ -23,7 +31,17 @@ func keysOf(c Config) (*keyring.Ring, error) {
 	case c.KeysFile != "":
 		return keyring.Load(c.KeysFile)
 	}
+	file := keyring.File(c.DataDir)
+	if !exists(file) && exists(storeDir(c)) && !risk.newKeys {
+		return nil, fmt.Errorf("%w: there is a token store in %s, but no %s; restore it, name the keys with keys_file, "+
+			"or start with --accept-new-keys, after which S3 tokens that exist cannot be used", errKeysMissing, storeDir(c), file)
+	}
 	return keyring.Create(c.DataDir, rand.Reader)
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 type storeCommands struct {
@@ -38,7 +56,7 @@ func (r *resealCommand) Run(ctx context.Context, p Process) (err error) {
 	if err != nil {
 		return err
 	}
-	ring, err := keysOf(c)
+	ring, err := keysOf(c, risks{})
 	if err != nil {
 		return err
 	}

@@ -38,6 +38,8 @@ func (g *gatewayProcess) reload(ctx context.Context, load func() (Config, error)
 	if err != nil {
 		return err
 	}
+	g.warnOfRestart(c)
+	c.DataDir = g.config.DataDir // the default folder stays where it is
 	settings, err := adminSettings(c)
 	if err != nil {
 		return err
@@ -49,7 +51,6 @@ func (g *gatewayProcess) reload(ctx context.Context, load func() (Config, error)
 	if err != nil {
 		return err
 	}
-	g.warnOfRestart(c)
 	old := g.upstreams
 	g.useUpstreams(ctx, upstreams)
 	g.directory.Store(g.newDirectory(c))
@@ -129,17 +130,18 @@ func (g *gatewayProcess) closeUpstreams() error {
 func (g *gatewayProcess) warnOfRestart(c Config) {
 	was := g.config
 	for key, same := range map[string]bool{
-		"listen":          c.Listen == was.Listen,
-		"internal.listen": c.Internal.Listen == was.Internal.Listen,
-		"tls":             (c.TLS.CertFile == "") == (was.TLS.CertFile == ""),
-		"data_dir":        c.DataDir == was.DataDir,
-		"keys":            c.Keys == was.Keys && c.KeysFile == was.KeysFile,
-		"apis":            slices.Equal(c.APIs, was.APIs),
-		"admin_hosts":     slices.Equal(c.AdminHosts, was.AdminHosts),
-		"tokens.path":     c.Tokens.Path == was.Tokens.Path,
-		"log":             c.Log == was.Log,
-		"store":           reflect.DeepEqual(c.Store, was.Store),
-		"fast_lane":       c.FastLane == was.FastLane,
+		"listen":           c.Listen == was.Listen,
+		"internal.listen":  c.Internal.Listen == was.Internal.Listen,
+		"tls":              (c.TLS.CertFile == "") == (was.TLS.CertFile == ""),
+		"data_dir":         c.DataDir == was.DataDir,
+		"shutdown_timeout": c.ShutdownTimeout == was.ShutdownTimeout,
+		"keys":             c.Keys == was.Keys && c.KeysFile == was.KeysFile,
+		"apis":             slices.Equal(c.APIs, was.APIs),
+		"admin_hosts":      slices.Equal(c.AdminHosts, was.AdminHosts),
+		"tokens.path":      c.Tokens.Path == was.Tokens.Path,
+		"log":              c.Log == was.Log,
+		"store":            reflect.DeepEqual(c.Store, was.Store),
+		"fast_lane":        c.FastLane == was.FastLane,
 	} {
 		if !same {
 			g.log.Warn("this key changed and takes a restart to come into force", zap.String("key", key))

@@ -12,11 +12,13 @@ import (
 	"go.uber.org/zap"
 
 	"tollgate/cmd/tollgate/conf"
+	"tollgate/tokens"
 )
 
 type serveCommand struct {
 	configFlag
 	AcceptRollback bool `help:"Start although the token store has lost writes that were acknowledged. Tokens that were revoked by one of them are live again."`
+	AcceptNewKeys  bool `help:"Start although the sealing keys of the token store are missing, with new ones. The S3 tokens that exist cannot be used then."`
 }
 
 // Run serves until the context ends.
@@ -25,7 +27,7 @@ func (s *serveCommand) Run(ctx context.Context, p Process) error {
 	if err != nil {
 		return err
 	}
-	g, err := start(ctx, config, p, storeRisk{acceptRollback: s.AcceptRollback})
+	g, err := start(ctx, config, p, risks{rollback: s.AcceptRollback, newKeys: s.AcceptNewKeys})
 	if err != nil {
 		return err
 	}
@@ -165,8 +167,7 @@ func (g *gatewayProcess) cleans(ctx context.Context) {
 
 // printFirstRun tells a new user how to begin: as plain text, since the
 // password is printed this once and must not end in a log.
-func printFirstRun(w io.Writer, address net.Addr, name, password string) {
-	url := "http://" + reachable(address)
+func printFirstRun(w io.Writer, url, name string, password tokens.Secret) {
 	fmt.Fprintf(w, `
 tollgate runs at %[1]s and has no users yet, so it made one:
 
@@ -179,7 +180,7 @@ curl -s -u %[2]s:%[3]s -c tollgate-cookies.txt -X POST %[1]s/.TOKEN/
 curl -i -b tollgate-cookies.txt %[1]s/
 curl -i %[1]s/
 
-`, url, name, password)
+`, url, name, password.Reveal())
 }
 
 // reachable returns a listener's address as a client on this machine writes

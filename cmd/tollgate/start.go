@@ -27,6 +27,7 @@ import (
 	"tollgate/tokens"
 	"tollgate/tokens/accounts"
 	"tollgate/tokens/badgerstore"
+	"tollgate/tokens/keyring"
 )
 
 // gatewayProcess is a gateway with everything that it is made of.
@@ -57,12 +58,12 @@ type gatewayProcess struct {
 	closers                          []func() error
 }
 
-// storeRisk is what the operator accepts of a damaged store.
-type storeRisk struct{ acceptRollback bool }
+// risks is what the operator accepts of a damaged data directory.
+type risks struct{ rollback, newKeys bool }
 
 // start makes a gateway ready to serve: listeners are bound and nothing is
 // accepted yet. Who gets it without an error calls serve.
-func start(ctx context.Context, c Config, p Process, risk storeRisk) (_ *gatewayProcess, err error) {
+func start(ctx context.Context, c Config, p Process, risk risks) (_ *gatewayProcess, err error) {
 	g := &gatewayProcess{process: p, config: c, current: c}
 	defer func() {
 		if err != nil {
@@ -79,21 +80,24 @@ func start(ctx context.Context, c Config, p Process, risk storeRisk) (_ *gateway
 	g.closers = append(g.closers, access.Close)
 	g.registry = prometheus.NewRegistry()
 	g.metrics = metrics.New(g.registry, build())
-	if err := g.openStore(c, risk); err != nil {
-		return nil, err
-	}
-	first, err := g.loadUsers(ctx)
+	ring, err := keysOf(c, risk) // before the store, whose being there says that this is no first run
 	if err != nil {
 		return nil, err
 	}
-	if err := g.assemble(ctx, c, access); err != nil {
+	if err := g.openStore(c, risk); err != nil {
+		return nil, err
+	}
+	if err := g.loadUsers(ctx); err != nil {
+		return nil, err
+	}
+	if err := g.assemble(ctx, c, ring, access); err != nil {
 		return nil, err
 	}
 	if err := g.listen(ctx, c); err != nil {
 		return nil, err
 	}
-	if first != "" {
-		printFirstRun(p.Stdout, g.publicListener.Addr(), firstUser, first.Reveal())
+	if err := g.makeFirstUser(ctx); err != nil {
+		return nil, err
 	}
 	g.metrics.ConfigLoaded(time.Now())
 	return g, nil
@@ -115,12 +119,12 @@ func logLevel(name string) (zapcore.Level, error) {
 }
 
 // openStore opens the token store in the data directory.
-func (g *gatewayProcess) openStore(c Config, risk storeRisk) error {
+func (g *gatewayProcess) openStore(c Config, risk risks) error {
 	if err := makeDirs(c); err != nil {
 		return err
 	}
 	store, err := badgerstore.Open(badgerstore.Config{
-		Dir: storeDir(c), MinFree: uint64(c.Store.MinFree), AcceptRollback: risk.acceptRollback, // #nosec G115 -- validated
+		Dir: storeDir(c), MinFree: uint64(c.Store.MinFree), AcceptRollback: risk.rollback, // #nosec G115 -- validated
 		Observe: g.observeStore,
 		Log:     func(line string) { g.log.Warn("badger", zap.String("says", line)) },
 	})
@@ -152,11 +156,7 @@ func makeDirs(c Config) error {
 func storeDir(c Config) string { return filepath.Join(c.DataDir, "tokens") }
 
 // assemble puts the parts together.
-func (g *gatewayProcess) assemble(ctx context.Context, c Config, access *accesslog.Logger) error {
-	ring, err := keysOf(c)
-	if err != nil {
-		return err
-	}
+func (g *gatewayProcess) assemble(ctx context.Context, c Config, ring *keyring.Ring, access *accesslog.Logger) error {
 	g.directory.Store(g.newDirectory(c))
 	g.tokens = tokens.NewService(g.store, ring, g.userByName, time.Now, rand.Reader, c.Tokens.Config)
 	g.callers = &caller.Callers{

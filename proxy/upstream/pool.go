@@ -110,7 +110,7 @@ func (c *plainConn) isQuiet() bool {
 	err = control.Read(func(fd uintptr) bool {
 		var one [1]byte
 		_, _, err := unix.Recvfrom(int(fd), one[:], unix.MSG_PEEK|unix.MSG_DONTWAIT) // #nosec G115 -- a descriptor
-		quiet = err == unix.EAGAIN                                                   //nolint:errorlint // an errno
+		quiet = err == unix.EAGAIN
 		return true
 	})
 	return err == nil && quiet

@@ -171,7 +171,7 @@ func TestAMissingMarkIsMadeAnew(t *testing.T) {
 		t.Fatal(err)
 	}
 	openStore(t, badgerstore.Config{Dir: dir})
-	after, err := os.ReadFile(mark) //nolint:gosec // below the test's directory
+	after, err := os.ReadFile(mark)
 	if err != nil || string(after) != string(before) {
 		t.Errorf("mark is %q, %v, want %q", after, err, before)
 	}
@@ -188,7 +188,7 @@ func TestTheMarkFollowsWithinASecondOrSo(t *testing.T) {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		data, err := os.ReadFile(filepath.Join(dir, "high-water")) //nolint:gosec // below the test's directory
+		data, err := os.ReadFile(filepath.Join(dir, "high-water"))
 		if err == nil && strings.HasPrefix(string(data), "tollgate high-water 1 1 ") {
 			return
 		}

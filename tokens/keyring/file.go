@@ -113,3 +113,6 @@ func syncDir(dir string) error {
 	}
 	return errors.Join(d.Sync(), d.Close())
 }
+
+// File returns the name of the file that Create reads or makes.
+func File(dataDir string) string { return filepath.Join(dataDir, keysDir, keysFile) }
