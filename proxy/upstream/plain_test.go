@@ -72,7 +72,7 @@ func TestConnectionIsKeptOnlyAfterAnExactAnswer(t *testing.T) {
 // TestAnswerThatNobodyAskedForIsNotTaken: a server that says something on an
 // idle connection, as many do before they close it.
 func TestAnswerThatNobodyAskedForIsNotTaken(t *testing.T) {
-	said := make(chan struct{}, 8)
+	say, said := make(chan struct{}), make(chan struct{})
 	var connections atomic.Int32
 	url := rawServer(t, func(_ int, c net.Conn, r *bufio.Reader) {
 		connections.Add(1)
@@ -84,7 +84,7 @@ func TestAnswerThatNobodyAskedForIsNotTaken(t *testing.T) {
 			return
 		}
 		// Later than the answer: until then the connection is idle.
-		<-said
+		<-say
 		_, _ = io.WriteString(c, "HTTP/1.1 408 Request Timeout\r\nContent-Length: 4\r\n\r\nevil")
 		said <- struct{}{}
 	})
@@ -96,7 +96,7 @@ func TestAnswerThatNobodyAskedForIsNotTaken(t *testing.T) {
 		}
 		g.result(t)
 		if connections.Load() == 1 {
-			said <- struct{}{}
+			say <- struct{}{}
 			<-said
 		}
 	}
