@@ -92,7 +92,7 @@ func New(d Deps, c Config, tokenPath string, s Settings) (*Admin, *echo.Echo) {
 			Tokens: d.Tokens, Directory: d.Directory, Identify: a.identify, LogIn: a.logIn,
 			Cookie: func() caller.CookieConfig { return a.settings.Load().Cookie },
 			HTTPS:  func(c echo.Context) bool { return a.origin(c).HTTPS },
-			Issued: a.issued, Ended: a.ended,
+			Issued: a.issued, Ended: a.ended, FromHere: a.fromHere,
 			Path: tokenPath,
 		}
 		api.Register(e)
@@ -151,6 +151,15 @@ func (a *Admin) logIn(c echo.Context, name string, password tokens.Secret) (call
 	}
 	who, err := a.deps.Callers.Identify(c.Request().Context(), cred)
 	return a.admit(c, who, err)
+}
+
+// fromHere refuses what a browser sends for another site, in whatever form it
+// says who it is.
+func (a *Admin) fromHere(c echo.Context) error {
+	if err := a.settings.Load().Sites.Check(c.Request(), caller.LoginForm, ""); err != nil {
+		return &callerError{err}
+	}
+	return nil
 }
 
 func (a *Admin) admit(c echo.Context, who caller.Caller, err error) (caller.Caller, error) {

@@ -1,6 +1,9 @@
 package admin
 
 import (
+	"net/http"
+	"time"
+
 	"github.com/labstack/echo/v4"
 
 	"tollgate/admin/contentgateway"
@@ -15,6 +18,10 @@ const requestID = "Gateway-Request-Id"
 // listener is the name of the public listener in log and metrics.
 const listener = "public"
 
+// bodyTimeout bounds the wait for the body of a management request, which is
+// a small form if anything.
+const bodyTimeout = 10 * time.Second
+
 // observe counts a management request and writes its line.
 func (a *Admin) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
@@ -27,6 +34,9 @@ func (a *Admin) observe(next echo.HandlerFunc) echo.HandlerFunc {
 			// not the method; this path is not for the upstream.
 			c.SetPath(a.bare)
 			handle = func(echo.Context) error { return contentgateway.ErrNotFound }
+		}
+		if r := c.Request(); r.ContentLength != 0 {
+			_ = http.NewResponseController(c.Response()).SetReadDeadline(time.Now().Add(bodyTimeout)) // not every writer can
 		}
 		started := a.deps.Now()
 		a.public.RequestStarted()

@@ -122,6 +122,8 @@ func (a *Admin) answerError(err error, c echo.Context) {
 	}
 	h := c.Response().Header()
 	h.Set(echo.HeaderCacheControl, "no-store")
+	h.Set(echo.HeaderXContentTypeOptions, "nosniff")
+	caller.Linger(c.Response(), c.Request())
 	switch r.status {
 	case http.StatusUnauthorized:
 		h["Www-Authenticate"] = caller.Challenges(c.Request().Header)

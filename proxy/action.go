@@ -43,7 +43,7 @@ func actionOf(x *exchange) (tokens.Action, error) {
 		a.AnyRight = true
 	case !known:
 		needs = tokens.StorageAll
-	case needs == tokens.StorageRead && x.route.upstream.IsFolder() && strings.HasSuffix(x.path, "/"):
+	case needs == tokens.StorageRead && x.route.upstream.IsFolder() && strings.HasSuffix(decode(x.path), "/"):
 		needs = tokens.StorageList
 	}
 	a.Needs = needs

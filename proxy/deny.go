@@ -121,6 +121,7 @@ func (g *Gateway) deny(x *exchange, err error) {
 		panic(http.ErrAbortHandler)
 	}
 	x.answerHeaders(x.out.Header())
+	caller.Linger(x.out, x.in)
 	switch {
 	case x.caller.Form == caller.Signature || caller.Signed(x.in):
 		x.answerXML(d)

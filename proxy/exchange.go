@@ -73,6 +73,9 @@ func (x *exchange) enter() error {
 		return err
 	}
 	x.upgrade = upgradeOf(x.in.Header)
+	if isHTTP(x.upgrade) {
+		return fmt.Errorf("%w: upgrade to %q", ErrBadTarget, x.upgrade)
+	}
 	var ok bool
 	if x.place, ok = x.rules.directory().Place(x.in.Host); !ok {
 		return ErrNoTenant
@@ -87,11 +90,14 @@ func (x *exchange) enter() error {
 // which net/http has put into Host.
 func (x *exchange) readTarget() error {
 	target := x.in.RequestURI
+	if x.in.Method == http.MethodConnect {
+		return fmt.Errorf("%w: CONNECT", ErrBadTarget)
+	}
 	if !strings.HasPrefix(target, "/") {
 		_, rest, absolute := strings.Cut(target, "://")
 		i := strings.IndexAny(rest, "/?")
 		switch {
-		case !absolute || x.in.Method == http.MethodConnect:
+		case !absolute:
 			return fmt.Errorf("%w: only an absolute path is forwarded", ErrBadTarget)
 		case i < 0:
 			target = "/"
@@ -114,6 +120,19 @@ func upgradeOf(h http.Header) string {
 		return ""
 	}
 	return h["Upgrade"][0]
+}
+
+// isHTTP reports whether a protocol carries requests of its own, which nobody
+// would check: h2c, another HTTP, or TLS with either inside.
+func isHTTP(protocol string) bool {
+	for offered := range strings.SplitSeq(protocol, ",") {
+		name, _, _ := strings.Cut(strings.Trim(offered, " \t"), "/")
+		switch strings.ToLower(name) {
+		case "h2c", "h2", "http", "tls":
+			return true
+		}
+	}
+	return false
 }
 
 // hasListed reports whether a comma-separated header lists a name.

@@ -205,11 +205,11 @@ func (x *exchange) undress(h http.Header) {
 	}
 }
 
-// sandboxes reports whether the answer may be shown by a browser that also
-// holds our cookie, from a store that anybody may have written to.
+// sandboxes reports whether the answer comes from a store that anybody may
+// have written to. How the caller came does not matter: a browser adds its
+// cookie to whatever else a link holds.
 func (x *exchange) sandboxes() bool {
-	browser := x.caller.Form == caller.Cookie || x.caller.Form == caller.Basic || x.caller.Form == caller.None
-	return browser && !x.route.trusted && x.route.upstream.IsFolder()
+	return !x.route.trusted && x.route.upstream.IsFolder()
 }
 
 // undressCookies drops cookies of our name: whoever set one could log a

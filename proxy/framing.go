@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 )
 
 // ErrFraming says: the head of the request names two lengths of its body. net/http
@@ -16,6 +17,9 @@ var ErrFraming = errors.New("both Content-Length and Transfer-Encoding")
 
 // maxHeadSeen bounds what is kept of a head. Longer ones are 431 anyway.
 const maxHeadSeen = 64 << 10
+
+// maxHeadKept bounds the memory that an idle connection holds.
+const maxHeadKept = 4 << 10
 
 // WatchFraming returns a listener whose connections remember the head that
 // they read last, for CheckFraming. The server must use ConnContext and
@@ -56,6 +60,9 @@ func (c *framingConn) ReadFrom(r io.Reader) (int64, error) { return io.Copy(c.Co
 
 // note keeps bytes up to the empty line.
 func (c *framingConn) note(p []byte) {
+	if len(c.head) == 0 {
+		p = bytes.TrimLeft(p, "\r\n") // which net/http skips in front of a request
+	}
 	from := max(0, len(c.head)-2)
 	c.head = append(c.head, p[:min(len(p), maxHeadSeen-len(c.head))]...)
 	for _, end := range [...]string{"\n\r\n", "\n\n"} { // net/http takes a bare line feed too
@@ -81,6 +88,9 @@ func ConnContext(ctx context.Context, conn net.Conn) context.Context {
 func ConnState(conn net.Conn, state http.ConnState) {
 	if c, ok := conn.(*framingConn); ok && state == http.StateIdle {
 		c.head, c.whole = c.head[:0], false
+		if cap(c.head) > maxHeadKept {
+			c.head = nil
+		}
 	}
 }
 
@@ -90,11 +100,19 @@ func ConnState(conn net.Conn, state http.ConnState) {
 // follows on it cannot be taken for a request then. It must be called before
 // the body is read.
 func CheckFraming(w http.ResponseWriter, r *http.Request) error {
-	if len(r.TransferEncoding) == 0 || r.ProtoMajor != 1 {
+	if r.ProtoMajor != 1 {
+		// HTTP/2 frames the body by itself; net/http keeps the header as it
+		// came (RFC 9113, 8.1.1).
+		if said := r.Header["Content-Length"]; len(said) > 0 && said[0] != strconv.FormatInt(r.ContentLength, 10) {
+			return ErrFraming
+		}
+		return nil
+	}
+	if len(r.TransferEncoding) == 0 {
 		return nil
 	}
 	c, watched := r.Context().Value(framingKey{}).(*framingConn)
-	if !watched || !c.whole {
+	if !watched || !c.saw(r) {
 		w.Header()["Connection"] = []string{"close"}
 		return nil
 	}
@@ -106,4 +124,10 @@ func CheckFraming(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	return nil
+}
+
+// saw reports whether the head that was kept is that of the request: one that
+// came in the buffer of another was not seen, or not from its beginning.
+func (c *framingConn) saw(r *http.Request) bool {
+	return c.whole && bytes.HasPrefix(c.head, []byte(r.Method+" "+r.RequestURI+" HTTP/1."))
 }

@@ -20,6 +20,8 @@ var fates = map[string]fate{
 	"token":                  credential,
 	"x-auth-token":           credential,
 	"connection":             stops,
+	"content-length":         stops, // set anew from what the body is
+	"host":                   stops, // beside the :authority of HTTP/2
 	"keep-alive":             stops,
 	"proxy-authenticate":     stops,
 	"proxy-authorization":    stops,
@@ -29,6 +31,13 @@ var fates = map[string]fate{
 	"transfer-encoding":      stops,
 	"upgrade":                stops,
 	"forwarded":              stops,
+	"cf-connecting-ip":       stops,
+	"http2-settings":         stops,
+	"true-client-ip":         stops,
+	"x-client-ip":            stops,
+	"x-cluster-client-ip":    stops,
+	"x-forwarded":            stops,
+	"x-host":                 stops,
 	"x-real-ip":              stops,
 	"x-http-method":          stops,
 	"x-http-method-override": stops,

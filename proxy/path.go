@@ -1,6 +1,9 @@
 package proxy
 
-import "strings"
+import (
+	"path"
+	"strings"
+)
 
 // hosts is a list of Host names, *.x and *. The empty list has every host.
 type hosts []string
@@ -93,4 +96,17 @@ func unhex(c byte) byte {
 		return (c | 0x20 - 'a') + 10
 	}
 	return 16
+}
+
+// plainPath returns the path as the most lenient reader has it: decoded and
+// cleaned.
+func plainPath(p string) string {
+	if !strings.Contains(p, "%") && !strings.Contains(p, "//") && !strings.Contains(p, "/.") {
+		return p
+	}
+	plain := path.Clean(decode(p))
+	if strings.HasSuffix(p, "/") && plain != "/" {
+		plain += "/"
+	}
+	return plain
 }

@@ -90,7 +90,7 @@ func TestFates(t *testing.T) {
 	for name, want := range map[string]fate{
 		"Authorization": credential, "authorization": credential, "Gateway-Token": credential, "Gateway_Token": credential, "gateway.token": credential, "Token": credential, "X-Auth-Token": credential,
 		"X-Gateway-User": stops, "X_Gateway_User": stops, "X.Gateway.User": stops, "X-Gateway": goesOn, "X-Gatewayuser": goesOn,
-		"X-Forwarded-For": stops, "X-Forwarded-Anything": stops, "X-Forwarded": goesOn, "Forwarded": stops, "X-Real-Ip": stops,
+		"X-Forwarded-For": stops, "X-Forwarded-Anything": stops, "X-Forwarded": stops, "Forwarded": stops, "Content-Length": stops, "content_length": stops, "Host": stops, "True-Client-Ip": stops, "X-Real-Ip": stops,
 		"Connection": stops, "Transfer-Encoding": stops, "Upgrade": stops, "Te": stops, "Trailer": stops, "Proxy-Authorization": stops,
 		"X-Original-Url": stops, "X-Rewrite-Url": stops, "X-Http-Method-Override": stops, "X-Amz-Security-Token": stops,
 		"Accept": goesOn, "Cookie": goesOn, "Range": goesOn, "Content-Type": goesOn, "X-Custom": goesOn, "": goesOn, strings.Repeat("x", 500): goesOn,

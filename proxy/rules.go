@@ -182,8 +182,15 @@ func newRoute(r RouteConfig, upstreams []*upstream.Upstream) (*route, error) {
 
 // routeOf returns the first route that takes the request.
 func (r *Rules) routeOf(x *exchange) (*route, error) {
+	plain := plainPath(x.path)
 	for _, candidate := range r.routes {
-		if !candidate.prefix.covers(x.path) || !candidate.hosts.have(x.place.Scope.Domain) {
+		if !candidate.hosts.have(x.place.Scope.Domain) {
+			continue
+		}
+		if !candidate.prefix.covers(x.path) {
+			if candidate.prefix.covers(plain) { // to somebody else it is under the prefix
+				return nil, ErrAmbiguousPath
+			}
 			continue
 		}
 		if !candidate.prefix.isRoot() && isAmbiguous(x.path) {

@@ -34,6 +34,8 @@ type API struct {
 	HTTPS func(echo.Context) bool
 	// Issued and Ended are told of every token that was made or revoked.
 	Issued, Ended func(echo.Context, *tokens.Token)
+	// FromHere refuses a request that a browser sent for another site.
+	FromHere func(echo.Context) error
 	// Path is the token path; it begins and ends with a slash.
 	Path string
 }
@@ -88,6 +90,9 @@ func (a *API) holdsHere(c echo.Context, who caller.Caller) error {
 	}
 	place, err := a.domain(c)
 	if err != nil && !named {
+		if who.Token.Scope.Domain != "" {
+			return tokens.ErrOutOfScope // a domain's token holds on that domain alone
+		}
 		return nil
 	}
 	if err != nil {
@@ -96,7 +101,7 @@ func (a *API) holdsHere(c echo.Context, who caller.Caller) error {
 	return tokens.MayAct(who.Subject, tokens.Action{Place: place.Scope, AnyDomain: place.AnyDomain})
 }
 
-func (a *API) ofTenant(c echo.Context, _ caller.Caller, t *tokens.Token) error {
+func (a *API) ofTenant(c echo.Context, who caller.Caller, t *tokens.Token) error {
 	place, err := a.managed(c)
 	if err != nil {
 		return err
@@ -104,7 +109,10 @@ func (a *API) ofTenant(c echo.Context, _ caller.Caller, t *tokens.Token) error {
 	if t.Scope.Tenant != place.Scope.Tenant || place.Scope.Domain != "" && t.Scope.Domain != place.Scope.Domain {
 		return tokens.ErrUnknown
 	}
-	return nil
+	if t.Owner == who.User.Name {
+		return nil
+	}
+	return a.mayManage(who, place)
 }
 
 // domain returns the place that a request on the token path is about: the
@@ -138,6 +146,14 @@ func (a *API) managed(c echo.Context) (accounts.Place, error) {
 		return accounts.Place{}, ErrNotFound
 	}
 	return place, nil
+}
+
+// mayManage refuses who has no business with the tokens of others in a place: a
+// domain's token has none with the whole tenant.
+func (a *API) mayManage(who caller.Caller, place accounts.Place) error {
+	// Without tenants of their own all hosts are one domain.
+	anywhere, _ := a.Directory().Place("localhost")
+	return tokens.MayAct(who.Subject, tokens.Action{Place: place.Scope, AnyDomain: anywhere.AnyDomain})
 }
 
 // identify returns somebody, not the anonymous caller. A query that cannot be

@@ -67,6 +67,11 @@ func (a *API) create(c echo.Context, who caller.Caller, place accounts.Place) (t
 	if err != nil {
 		return tokens.Issued{}, err
 	}
+	if cookie == byCookie && who.Form == caller.QueryToken { // which a form of another site can hold
+		if err := a.FromHere(c); err != nil {
+			return tokens.Issued{}, err
+		}
+	}
 	order, err := a.order(c, who, place)
 	if err != nil {
 		return tokens.Issued{}, err

@@ -59,8 +59,12 @@ func (a *API) listManaged(c echo.Context) error {
 		return err
 	}
 	f.Tenant, f.Domain = place.Scope.Tenant, place.Scope.Domain
-	if f.Owner == "" && !a.Tokens.MayReadAll(who.Subject, f.Tenant) {
+	others := a.mayManage(who, place)
+	if f.Owner == "" && (others != nil || !a.Tokens.MayReadAll(who.Subject, f.Tenant)) {
 		f.Owner = who.User.Name
+	}
+	if f.Owner != who.User.Name && others != nil {
+		return others
 	}
 	page, err := a.Tokens.List(c.Request().Context(), who.Subject, f)
 	if err != nil {
@@ -111,6 +115,7 @@ func (a *API) link(c echo.Context, page tokens.Page, f tokens.Filter) {
 		return
 	}
 	query := c.Request().URL.Query()
+	query.Del("_token") // a credential is not repeated
 	query.Set("after", string(page.Next))
 	query.Set("limit", strconv.Itoa(f.Limit))
 	next := url.URL{Path: c.Request().URL.Path, RawQuery: query.Encode()}

@@ -265,6 +265,11 @@ func (c *Config) validateUpstreams(report func(path, message string)) []string {
 			}
 		}
 		names = append(names, u.Name)
+		for j, url := range u.URLs {
+			if dir, ok := strings.CutPrefix(url, "dir:"); ok && c.exposes(dir) {
+				report(fmt.Sprintf("%s.urls[%d]", section, j), fmt.Sprintf("%q would serve the token store and the sealing keys, which are in %q; accepted is a folder apart from data_dir, or below %s in it", url, c.DataDir, folderName))
+			}
+		}
 		if u.S3 != nil {
 			report(section+".s3", "S3 upstreams are not supported yet")
 		}
@@ -273,6 +278,26 @@ func (c *Config) validateUpstreams(report func(path, message string)) []string {
 		names = []string{folderName}
 	}
 	return names
+}
+
+// exposes reports whether a served folder and the data directory lie in one
+// another, but for the folder that is meant to be served.
+func (c *Config) exposes(dir string) bool {
+	served, err := filepath.Abs(dir)
+	if err != nil {
+		return true
+	}
+	data, err := filepath.Abs(c.DataDir)
+	if err != nil {
+		return true
+	}
+	return isBelow(data, served) || isBelow(served, data) && !isBelow(served, filepath.Join(data, folderName))
+}
+
+// isBelow reports whether a clean path is dir or lies below it.
+func isBelow(path, dir string) bool {
+	rel, err := filepath.Rel(dir, path)
+	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
 }
 
 func (s *Store) validate(report func(path, message string)) {

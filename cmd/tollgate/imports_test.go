@@ -29,7 +29,7 @@ var importTable = map[string]importRow{
 	"tokens/memstore":       {ours: []string{"tokens"}},
 	"tokens/badgerstore":    {ours: []string{"tokens"}, theirs: []string{"github.com/dgraph-io/badger/v4", "golang.org/x/sys"}},
 	"proxy/caller":          {ours: []string{"tokens", "tokens/accounts"}},
-	"proxy/upstream":        {ours: []string{"proxy/upstream/folder"}, theirs: []string{"golang.org/x/net"}},
+	"proxy/upstream":        {ours: []string{"proxy/upstream/folder"}, theirs: []string{"golang.org/x/net", "golang.org/x/sys"}},
 	"proxy/upstream/folder": {theirs: []string{"golang.org/x/net"}},
 	"proxy":                 {ours: []string{"metrics", "metrics/accesslog", "proxy/caller", "proxy/upstream", "tokens", "tokens/accounts"}},
 	"admin/contentgateway":  {ours: []string{"proxy/caller", "tokens", "tokens/accounts"}, theirs: []string{"github.com/labstack/echo/v4"}},

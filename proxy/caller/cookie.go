@@ -97,8 +97,12 @@ func (c CookieConfig) Clear(https bool) string {
 // 5.2 trims the name.
 func (c CookieConfig) Names(setCookie string) bool {
 	pair, _, _ := strings.Cut(setCookie, ";")
-	name, _, _ := strings.Cut(pair, "=")
-	return strings.Trim(name, " \t") == c.Name
+	name, value, _ := strings.Cut(pair, "=")
+	if name = strings.Trim(name, " \t"); name == "" { // which is sent back without the first =
+		name, _, _ = strings.Cut(strings.Trim(value, " \t"), "=")
+		name = strings.Trim(name, " \t")
+	}
+	return name == c.Name
 }
 
 // pairs yields each cookie pair of the headers as it stands there, with its

@@ -58,7 +58,7 @@ func TestNames(t *testing.T) {
 	c := caller.DefaultCookie()
 	for line, want := range map[string]bool{
 		"token=x": true, "token=": true, "token": true, " token\t= x; Path=/": true, "token;token=x": true,
-		"Token=x": false, "tokens=x": false, "xtoken=x": false, "a=token": false, "a=b; token=x": false, "": false, "=token": false,
+		"Token=x": false, "tokens=x": false, "xtoken=x": false, "a=token": false, "a=b; token=x": false, "": false, "=token": true, "=token=x": true, "=a=token": false,
 	} {
 		if got := c.Names(line); got != want {
 			t.Errorf("%q: %v", line, got)

@@ -167,6 +167,9 @@ func appendHead(b []byte, out *Outgoing, host string) []byte {
 	b = append(b, host...)
 	b = append(b, "\r\n"...)
 	for name, values := range out.Request.Header {
+		if framing(name) {
+			continue
+		}
 		for _, value := range values {
 			b = append(b, name...)
 			b = append(b, ": "...)
@@ -175,6 +178,17 @@ func appendHead(b []byte, out *Outgoing, host string) []byte {
 		}
 	}
 	return append(b, "\r\n"...)
+}
+
+// framing reports whether a header says where a request goes or how long it
+// is. That is for whoever writes the request to say, and a plain one has no
+// body.
+func framing(name string) bool {
+	switch name {
+	case "Host", "Content-Length", "Transfer-Encoding", "Trailer":
+		return true
+	}
+	return false
 }
 
 // connFate is what becomes of a connection when its answer is over.

@@ -110,11 +110,16 @@ func TestAnswerThatNobodyAskedForIsNotTaken(t *testing.T) {
 func TestServerThatWasRestarted(t *testing.T) {
 	restart := make(chan struct{})
 	url := rawServer(t, func(_ int, c net.Conn, r *bufio.Reader) {
-		if _, err := readHead(r); err != nil {
-			return
+		go func() {
+			<-restart
+			_ = c.Close()
+		}()
+		for {
+			if _, err := readHead(r); err != nil {
+				return
+			}
+			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 		}
-		_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-		<-restart
 	})
 	g := newGateway(t, []string{url})
 	results := make(chan error, 8)

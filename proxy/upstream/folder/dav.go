@@ -17,8 +17,15 @@ import (
 // maxLock is how long, in seconds, a WebDAV lock is given for at a time.
 const maxLock = 3600
 
+// maxDAVBody bounds the body of a WebDAV request: names of properties, or the
+// owner of a lock. The answer to PROPFIND repeats it for every file.
+const maxDAVBody = 16 << 10
+
 // webDAV serves the methods that WebDAV adds (RFC 4918).
 func (h *Handler) webDAV(w http.ResponseWriter, r *http.Request, p location) {
+	if r.Body != nil {
+		r.Body = http.MaxBytesReader(w, r.Body, maxDAVBody)
+	}
 	switch r.Method {
 	case "COPY", "MOVE":
 		if err := h.checkDestination(r, p); err != nil {
@@ -76,8 +83,14 @@ func (h *Handler) checkDestination(r *http.Request, src location) error {
 	if h.within(dst.name, from) {
 		return &fault{http.StatusForbidden, "the destination is the source or lies in it"}
 	}
-	if to, err := h.root.Stat(dst.name); err == nil && h.within(src.name, to) {
+	to, err := h.root.Stat(dst.name)
+	switch {
+	case err != nil:
+		return nil
+	case h.within(src.name, to):
 		return &fault{http.StatusForbidden, "the source lies in the destination"}
+	case r.Method == "COPY" && to.IsDir(): // which would delete all that is in it, by a right to write
+		return &fault{http.StatusConflict, "the destination is a folder; delete it first"}
 	}
 	return nil
 }

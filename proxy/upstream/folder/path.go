@@ -13,6 +13,12 @@ const hidden = ".tollgate-tmp-"
 // maxName is what Linux file systems take, in bytes.
 const maxName = 255
 
+// The bounds of a path: as long as Linux takes, and as deep as anybody needs.
+const (
+	maxPath     = 4096
+	maxSegments = 255
+)
+
 // location is a checked path.
 type location struct {
 	name   string // relative to the folder, as os.Root wants it; . is the folder itself
@@ -28,6 +34,9 @@ func parsePath(p string) (location, error) {
 	rest, ok := strings.CutPrefix(p, "/")
 	if !ok {
 		return location{}, &fault{http.StatusBadRequest, "the path does not begin with a slash"}
+	}
+	if len(p) > maxPath || strings.Count(p, "/") > maxSegments {
+		return location{}, &fault{http.StatusBadRequest, "the path is too long or too deep"}
 	}
 	if strings.ContainsRune(rest, 0) {
 		return location{}, &fault{http.StatusBadRequest, "the path has a zero byte"}
