@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/textproto"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -166,11 +167,16 @@ func appendHead(b []byte, out *Outgoing, host string) []byte {
 	b = append(b, " HTTP/1.1\r\nHost: "...)
 	b = append(b, host...)
 	b = append(b, "\r\n"...)
-	for name, values := range out.Request.Header {
-		if framing(name) {
-			continue
+	var few [24]string // more go to the heap
+	names := few[:0]
+	for name := range out.Request.Header {
+		if !framing(name) {
+			names = append(names, name)
 		}
-		for _, value := range values {
+	}
+	slices.Sort(names) // as net/http writes them
+	for _, name := range names {
+		for _, value := range out.Request.Header[name] {
 			b = append(b, name...)
 			b = append(b, ": "...)
 			b = append(b, value...)

@@ -103,16 +103,16 @@ func (ex *exchange) headLeft() time.Duration {
 // nextTick returns when to look again; 0 = there is nothing to look for.
 func (ex *exchange) nextTick(headLeft time.Duration) time.Duration {
 	next := ex.up.cfg.Timeouts.Idle / ticksPerIdle
-	if headLeft > 0 && headLeft != unlimited && (next == 0 || headLeft < next) {
+	if headLeft <= 0 { // another attempt may follow
+		headLeft = ex.up.cfg.Timeouts.FirstByte
+	}
+	switch {
+	case headLeft == unlimited && next == 0:
+		return 0
+	case next == 0:
 		next = headLeft
 	}
-	if next == 0 && headLeft <= 0 { // another attempt may follow
-		next = ex.up.cfg.Timeouts.FirstByte
-	}
-	if next == 0 {
-		return 0
-	}
-	return max(next, soonest)
+	return max(min(next, headLeft), soonest)
 }
 
 // patience is the time without a move after which an exchange is given up; 0 =

@@ -103,6 +103,11 @@ func benchReads(b *testing.B, s *Store, n int) {
 	for i := range hashes {
 		hashes[i] = tokens.HashOf(strconv.Itoa(i * (n / len(hashes))))
 	}
+	for _, h := range hashes { // bring in what the first look-up would pay for
+		if _, err := s.ByHash(b.Context(), h); err != nil {
+			b.Fatal(err)
+		}
+	}
 	b.Run("store", func(b *testing.B) {
 		b.ReportAllocs()
 		ctx := b.Context()
@@ -116,8 +121,11 @@ func benchReads(b *testing.B, s *Store, n int) {
 		b.ReportAllocs()
 		for i := 0; b.Loop(); i++ {
 			err := s.db.View(func(txn *badger.Txn) error {
-				_, err := txn.Get(recordKey(hashes[i%len(hashes)]))
-				return err
+				item, err := txn.Get(recordKey(hashes[i%len(hashes)]))
+				if err != nil {
+					return err
+				}
+				return item.Value(func([]byte) error { return nil })
 			})
 			if err != nil {
 				b.Fatal(err)
