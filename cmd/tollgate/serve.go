@@ -23,18 +23,43 @@ type serveCommand struct {
 
 // Run serves until the context ends.
 func (s *serveCommand) Run(ctx context.Context, p Process) error {
+	watcher := watch(s.Config) // before the file is read, so that no change is missed
 	config, file, err := loadConfig(s.Config, p.Environ)
 	if err != nil {
+		closeWatcher(watcher)
 		return err
 	}
 	g, err := start(ctx, config, p, risks{rollback: s.AcceptRollback, newKeys: s.AcceptNewKeys})
 	if err != nil {
+		closeWatcher(watcher)
 		return err
 	}
+	g.watcher = watcher
 	return g.serve(ctx, file, func() (Config, error) {
 		c, _, err := loadConfig(s.Config, p.Environ)
 		return c, err
 	})
+}
+
+// watch begins to watch the configuration file; nil if there is none or it
+// cannot be watched. SIGHUP reloads all the same.
+func watch(file string) *conf.Watcher {
+	if file == "" {
+		if file = defaultFile; !exists(file) {
+			return nil
+		}
+	}
+	w, err := conf.NewWatcher(file)
+	if err != nil {
+		return nil
+	}
+	return w
+}
+
+func closeWatcher(w *conf.Watcher) {
+	if w != nil {
+		_ = w.Close() // what it held was only read
+	}
 }
 
 // serve accepts requests until ctx ends or a listener fails, and then stops:
@@ -48,7 +73,7 @@ func (g *gatewayProcess) serve(ctx context.Context, file string, load func() (Co
 	failed := make(chan error, 2)
 	go func() { failed <- g.serveOn(g.internal, g.internalListener) }()
 	go func() { failed <- g.serveOn(g.public, g.publicListener) }()
-	g.startJobs(background, file, load)
+	g.startJobs(background, load)
 	g.ready.Store(true)
 	g.log.Info("ready", zap.Stringer("listen", g.publicListener.Addr()), zap.Stringer("internal", g.internalListener.Addr()), zap.String("config", file))
 	if g.process.Started != nil {
@@ -116,7 +141,7 @@ func (g *gatewayProcess) close() {
 }
 
 // startJobs starts what runs beside the requests, until ctx ends.
-func (g *gatewayProcess) startJobs(ctx context.Context, file string, load func() (Config, error)) {
+func (g *gatewayProcess) startJobs(ctx context.Context, load func() (Config, error)) {
 	changed := make(chan struct{}, 1)
 	again := func() {
 		select {
@@ -124,9 +149,9 @@ func (g *gatewayProcess) startJobs(ctx context.Context, file string, load func()
 		default:
 		}
 	}
-	if file != "" {
+	if g.watcher != nil {
 		g.job(func() {
-			if err := conf.Watch(ctx, file, again); err != nil {
+			if err := g.watcher.Run(ctx, again); err != nil {
 				g.log.Error("the configuration file is not watched", zap.Error(err))
 			}
 		})

@@ -19,6 +19,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"tollgate/admin"
+	"tollgate/cmd/tollgate/conf"
 	"tollgate/metrics"
 	"tollgate/metrics/accesslog"
 	"tollgate/proxy"
@@ -48,6 +49,7 @@ type gatewayProcess struct {
 	upstreams []*upstream.Upstream
 	current   Config // in force; only the reload loop touches it after the start
 	cert      atomic.Pointer[tls.Certificate]
+	watcher   *conf.Watcher // nil = no file is watched
 
 	public, internal                 *http.Server
 	publicListener, internalListener net.Listener

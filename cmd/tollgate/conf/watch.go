@@ -31,12 +31,33 @@ var ErrUnwatched = errors.New("changes are no longer reported")
 // What changes between reading a configuration and the beginning of Watch is
 // not seen, so start Watch first.
 func Watch(ctx context.Context, file string, changed func()) error {
-	w, err := newWatcher(file)
+	w, err := NewWatcher(file)
 	if err != nil {
 		return err
 	}
-	return errors.Join(w.run(ctx, changed), w.close())
+	return w.Run(ctx, changed)
 }
+
+// Watcher is a Watch that has begun: it has noted what the file holds. Who
+// makes one calls Run or Close.
+type Watcher struct{ watcher *watcher }
+
+// NewWatcher notes what the file holds now.
+func NewWatcher(file string) (*Watcher, error) {
+	w, err := newWatcher(file)
+	if err != nil {
+		return nil, err
+	}
+	return &Watcher{w}, nil
+}
+
+// Run goes on as Watch does, and closes the watcher in the end.
+func (w *Watcher) Run(ctx context.Context, changed func()) error {
+	return errors.Join(w.watcher.run(ctx, changed), w.watcher.close())
+}
+
+// Close ends a watcher that was not Run.
+func (w *Watcher) Close() error { return w.watcher.close() }
 
 // watcher belongs to one goroutine.
 type watcher struct {
