@@ -1,9 +1,11 @@
 package upstream
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"net/http"
 	"net/url"
 	"time"
@@ -18,10 +20,11 @@ func (u *Upstream) serveFolder(w http.ResponseWriter, out *Outgoing) (Report, er
 	}
 	r := out.Request
 	r.URL = target
-	a := &folderAnswer{w: w, hook: out.Response, start: start}
+	a := &folderAnswer{w: w, hook: out.Response, start: start, idle: u.cfg.Timeouts.Idle, over: r.Context().Err}
+	defer a.endTimes()
 	if r.Body != nil && r.Body != http.NoBody {
 		a.before = maps.Clone(w.Header())
-		a.body = &requestBody{src: r.Body, length: r.ContentLength}
+		a.body = &requestBody{src: &timedBody{r.Body, r.Context(), http.NewResponseController(w), u.cfg.Timeouts.Idle}, length: r.ContentLength}
 		owner := &attempt{ex: &exchange{body: a.body}}
 		a.body.give(owner)
 		r.Body = owner
@@ -46,6 +49,9 @@ type folderAnswer struct {
 	w         http.ResponseWriter
 	hook      func(status int, h http.Header)
 	start     time.Time
+	idle      time.Duration // 0 = no limit
+	over      func() error  // whether the request's context has ended
+	timed     bool          // a deadline was set
 	body      *requestBody
 	before    http.Header // of w, to go back to
 	status    int
@@ -81,6 +87,7 @@ func (a *folderAnswer) Write(p []byte) (int, error) {
 	if a.dropped != nil {
 		return 0, a.dropped
 	}
+	a.time()
 	n, err := a.w.Write(p)
 	return n, a.wrote(int64(n), err)
 }
@@ -91,8 +98,60 @@ func (a *folderAnswer) ReadFrom(src io.Reader) (int64, error) {
 	if a.dropped != nil {
 		return 0, a.dropped
 	}
-	n, err := io.Copy(a.w, src)
-	return n, a.wrote(n, err)
+	whole, ok := src.(*io.LimitedReader)
+	if !ok {
+		whole = &io.LimitedReader{R: src, N: math.MaxInt64}
+	}
+	for total := int64(0); ; {
+		if err := a.over(); err != nil {
+			return total, a.wrote(0, err)
+		}
+		a.time()
+		n, err := io.Copy(a.w, &io.LimitedReader{R: whole.R, N: min(whole.N, timedPiece)})
+		total += n
+		whole.N -= n
+		if err = a.wrote(n, err); err != nil || n < timedPiece {
+			return total, err
+		}
+	}
+}
+
+// timedPiece is how much a client must take within the idle time.
+const timedPiece = 256 << 10
+
+// time gives the client the idle time for the next piece.
+func (a *folderAnswer) time() {
+	if a.idle > 0 {
+		a.timed = true
+		_ = http.NewResponseController(a.w).SetWriteDeadline(time.Now().Add(a.idle)) // not every writer can
+	}
+}
+
+// endTimes leaves the connection without a limit for what comes next on it.
+func (a *folderAnswer) endTimes() {
+	if a.timed && a.err == nil {
+		_ = http.NewResponseController(a.w).SetWriteDeadline(time.Time{}) // not every writer can
+	}
+}
+
+// timedBody gives the client the idle time for each piece of its body. The
+// server sets the deadline anew for the next request.
+type timedBody struct {
+	io.Reader
+	ctx     context.Context // of the one request that the body belongs to
+	control *http.ResponseController
+	idle    time.Duration
+}
+
+// Read implements io.Reader.
+func (b *timedBody) Read(p []byte) (int, error) {
+	if err := b.ctx.Err(); err != nil {
+		return 0, err
+	}
+	if b.idle > 0 {
+		_ = b.control.SetReadDeadline(time.Now().Add(b.idle)) // not every writer can
+	}
+	return b.Reader.Read(p)
 }
 
 func (a *folderAnswer) wrote(n int64, err error) error {
