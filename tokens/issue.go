@@ -13,6 +13,7 @@ import (
 // sentence for whoever asked.
 type InvalidError struct{ Reason string }
 
+// Error returns the sentence.
 func (e *InvalidError) Error() string { return e.Reason }
 
 // Invalid returns an InvalidError.

@@ -16,7 +16,7 @@ import (
 
 // clientFlags are the flags of every command that talks to a running gateway.
 type clientFlags struct {
-	Server    string `help:"Address of the gateway." env:"TOLLGATE_SERVER" default:"http://127.0.0.1:8080" placeholder:"URL"`
+	Server    string `help:"Address of the gateway (${default})." env:"TOLLGATE_SERVER" default:"http://127.0.0.1:8080" placeholder:"URL"`
 	User      string `help:"User to log in as; the password is taken from TOLLGATE_PASSWORD or asked for. Without a user the token in TOLLGATE_TOKEN counts." env:"TOLLGATE_USER" placeholder:"NAME"`
 	TokenPath string `help:"Token path of the gateway." default:"/.TOKEN/" placeholder:"PATH"`
 	Output    string `help:"Form of the output: table or json." short:"o" enum:"table,json" default:"table"`
@@ -56,6 +56,9 @@ func newClient(f clientFlags, p Process) (*client, error) {
 	}
 	if c.password = tokens.Secret(variable(p.Environ, "TOLLGATE_PASSWORD")); c.password == "" {
 		c.password, err = readPassword(p, "Password of "+c.user+": ")
+	}
+	if err == nil && c.password == "" {
+		err = &usageError{"the password is empty: give it on standard input or in TOLLGATE_PASSWORD"}
 	}
 	return c, err
 }

@@ -17,6 +17,7 @@ import (
 	"tollgate/proxy/upstream"
 	"tollgate/tokens"
 	"tollgate/tokens/accounts"
+	"tollgate/tokens/keyring"
 )
 
 // Config is the whole configuration: each package's own, put together.
@@ -215,6 +216,11 @@ func (c *Config) validate(report func(path, message string)) {
 	}
 	if c.Keys != "" && c.KeysFile != "" {
 		report("keys", "keys and keys_file are both given; accepted is one of them")
+	}
+	if c.Keys != "" {
+		if _, err := keyring.Parse(c.Keys.Reveal()); err != nil {
+			report("keys", err.Error())
+		}
 	}
 	if _, err := logLevel(c.Log.Level); err != nil {
 		report("log.level", err.Error())

@@ -47,6 +47,7 @@ var testsMay = map[string]importRow{
 	"tokens/accounts":    {theirs: []string{"go.yaml.in/yaml/v3"}},
 	"tokens/memstore":    {ours: []string{"tokens/storetest"}},
 	"tokens/badgerstore": {ours: []string{"tokens/storetest"}},
+	"proxy":              {ours: []string{"tokens/keyring", "tokens/memstore"}, theirs: []string{"github.com/prometheus/client_golang", "go.uber.org/zap"}},
 	"proxy/caller":       {ours: []string{"tokens/memstore"}},
 	"proxy/upstream":     {theirs: []string{"go.yaml.in/yaml/v3"}},
 	"tokens/storetest":   {ours: []string{"tokens/memstore"}},

@@ -201,7 +201,7 @@ tollgate runs at %[1]s and has no users yet, so it made one:
 
 Log in for a token, use it, and see the same request refused without it:
 
-curl -s -u %[2]s:%[3]s -c tollgate-cookies.txt -X POST %[1]s/.TOKEN/
+curl -sS -u %[2]s:%[3]s -c tollgate-cookies.txt -X POST %[1]s/.TOKEN/
 curl -i -b tollgate-cookies.txt %[1]s/
 curl -i %[1]s/
 

@@ -221,13 +221,13 @@ func (g *gatewayProcess) listen(ctx context.Context, c Config) error {
 	var lc net.ListenConfig
 	internal, err := lc.Listen(ctx, "tcp", c.Internal.Listen)
 	if err != nil {
-		return fmt.Errorf("internal listener: %w", err)
+		return fmt.Errorf("internal listener (internal.listen): %w", err)
 	}
 	g.internalListener = internal
 	g.closers = append(g.closers, ignoreClosed(internal.Close))
 	public, err := lc.Listen(ctx, "tcp", c.Listen)
 	if err != nil {
-		return fmt.Errorf("public listener: %w", err)
+		return fmt.Errorf("public listener (listen): %w", err)
 	}
 	g.closers = append(g.closers, ignoreClosed(public.Close))
 	g.publicListener = g.withTLS(c, public)
