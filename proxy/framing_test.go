@@ -69,6 +69,11 @@ func TestFraming(t *testing.T) {
 		{"BothWithBareLineFeeds", []string{"POST / HTTP/1.1\nHost: x\nContent-Length: 1\nTransfer-Encoding: chunked\n\n0\r\n\r\n", answered}, []int{400}},
 		{"BothAfterAnother", []string{head + "Content-Length: 1\r\n\r\na", answered, head + "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", answered}, []int{200, 400}},
 		{"BothByteByByte", append(strings.Split(head+"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", ""), answered), []int{400}},
+		// net/http skips line ends in front of a request.
+		{"BothAfterLineEnds", []string{head + "Content-Length: 1\r\n\r\na", answered, "\r\n\r\n" + head + "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", answered}, []int{200, 400}},
+		// Half of the head came with the request before: nobody can say what
+		// was in it.
+		{"BothInHalves", []string{head + "Content-Length: 1\r\n\r\na" + head + "Content-Length: 1\r\n", answered, "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + head + "Content-Length: 0\r\n\r\n", answered, answered}, []int{200, 200, 0}},
 		// The head came with the end of the request before, so that it was
 		// not seen; the connection ends after it.
 		{"BothPipelined", []string{head + "Content-Length: 1\r\n\r\na" + head + "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + head + "Content-Length: 0\r\n\r\n", answered, answered, answered}, []int{200, 200, 0}},

@@ -139,6 +139,39 @@ func TestWhatHostileClientsTried(t *testing.T) {
 	})
 }
 
+// TestDomainTokenManagesNobodyElseInTheTenant: an admin's token for one domain
+// shows and ends what is its owner's, and nothing of others beyond the domain.
+func TestDomainTokenManagesNobodyElseInTheTenant(t *testing.T) {
+	b := startBackend(t)
+	g := startGateway(t, setup{upstream: b.URL})
+	narrow := headers("Authorization", "Bearer "+g.issue(boss, hostOneB, nil).value)
+	victim := g.issue(john, hostOne, nil)
+	const tenant = "/_admin/manage/tenants/one/tokens/"
+	for _, row := range []struct {
+		name   string
+		ask    ask
+		status int
+	}{
+		{"EndsAnother's", ask{method: "DELETE", target: tenant + victim.id, header: narrow}, 403},
+		{"ShowsAnother's", ask{target: tenant + victim.id, header: narrow}, 403},
+		{"ListsAnother's", ask{target: tenant + "?x-owner-meta=john", header: narrow}, 403},
+		{"FromAHostOfNobody", ask{target: "/.TOKEN/?x-owner-meta=john", host: "10.9.9.9", header: narrow}, 403},
+		{"OnAnotherDomain", ask{target: "/.TOKEN/?x-owner-meta=john", header: narrow}, 403},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			if got := g.do(row.ask); got.status != row.status {
+				t.Errorf("got %d %s", got.status, got.body)
+			}
+		})
+	}
+	if got := g.do(ask{target: tenant, header: narrow}); got.status != 200 || strings.Contains(got.body, victim.id) {
+		t.Errorf("its own list: %d %s", got.status, got.body)
+	}
+	if got := g.do(ask{header: headers("Authorization", "Bearer "+victim.value)}); got.status != 200 {
+		t.Errorf("the victim's token: %d", got.status)
+	}
+}
+
 // TestFolderHoles: what the embedded folder must not do for who may only
 // write, or to who only looks.
 func TestFolderHoles(t *testing.T) {
