@@ -46,11 +46,7 @@ func (a *Admin) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		e := a.entry(c)
 		e.Time, e.Duration = started, a.deps.Now().Sub(started)
 		a.deps.Log.Log(e)
-		if e.Reason == "" {
-			a.deps.Metrics.Allowed(e.Form)
-		} else {
-			a.deps.Metrics.Refused(e.Form, e.Reason)
-		}
+		a.deps.Metrics.Decided(e.Form, e.Reason)
 		a.public.RequestFinished(metrics.Request{
 			Method: e.Method, Status: e.Status, Duration: e.Duration, BytesIn: e.BytesIn, BytesOut: e.BytesOut,
 		})

@@ -76,6 +76,16 @@ func (m *Metrics) Refused(form, reason string) {
 	m.decide(form, refuse, reason)
 }
 
+// Decided counts a request as Allowed if it has no reason to be refused, else as
+// Refused.
+func (m *Metrics) Decided(form, reason string) {
+	if reason == "" {
+		m.Allowed(form)
+		return
+	}
+	m.Refused(form, reason)
+}
+
 func (m *Metrics) decide(form, decision, reason string) {
 	if form == "" {
 		form = NoForm

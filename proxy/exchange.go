@@ -181,11 +181,7 @@ func (g *Gateway) end(x *exchange) {
 		e.Error = x.failure.Error()
 	}
 	g.log.Log(&e)
-	if x.reason == "" {
-		g.metrics.Allowed(e.Form)
-	} else {
-		g.metrics.Refused(e.Form, x.reason)
-	}
+	g.metrics.Decided(e.Form, x.reason)
 	g.public.RequestFinished(metrics.Request{
 		Method: x.in.Method, Status: status, Duration: took, BytesIn: e.BytesIn, BytesOut: e.BytesOut,
 	})

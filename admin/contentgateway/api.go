@@ -151,9 +151,7 @@ func (a *API) managed(c echo.Context) (accounts.Place, error) {
 // mayManage refuses who has no business with the tokens of others in a place: a
 // domain's token has none with the whole tenant.
 func (a *API) mayManage(who caller.Caller, place accounts.Place) error {
-	// Without tenants of their own all hosts are one domain.
-	anywhere, _ := a.Directory().Place("localhost")
-	return tokens.MayAct(who.Subject, tokens.Action{Place: place.Scope, AnyDomain: anywhere.AnyDomain})
+	return tokens.MayAct(who.Subject, tokens.Action{Place: place.Scope, AnyDomain: a.Directory().AnyDomain()})
 }
 
 // identify returns somebody, not the anonymous caller. A query that cannot be

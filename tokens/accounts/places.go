@@ -106,6 +106,10 @@ func (d *Directory) Place(host string) (Place, bool) {
 	}, true
 }
 
+// AnyDomain reports whether no tenants are configured, so that all hosts are one
+// domain; Place says the same of each of them.
+func (d *Directory) AnyDomain() bool { return d.places.anyHost }
+
 // Tenant reports whether there is a tenant with that name.
 func (d *Directory) Tenant(name string) bool {
 	_, ok := d.places.tenants[name]
