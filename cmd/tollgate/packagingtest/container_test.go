@@ -175,7 +175,7 @@ func ask(t *testing.T, method, url string, change func(*http.Request)) (int, htt
 // firstUser returns name and password that the first run prints.
 func (c *container) firstUser(t *testing.T) (name, password string) {
 	t.Helper()
-	found := regexp.MustCompile(`(?m)^curl -s -u (\S+):(\S+) -c \S+ -X POST (\S+)/\.TOKEN/$`).FindStringSubmatch(c.output())
+	found := regexp.MustCompile(`(?m)^curl -sS -u (\S+):(\S+) -c \S+ -X POST (\S+)/\.TOKEN/$`).FindStringSubmatch(c.output())
 	if found == nil {
 		t.Fatalf("the first run prints no way to log in:\n%s", c.output())
 	}
