@@ -37,9 +37,10 @@ race: ## all tests, with the race detector
 
 # Tests with dependencies of their own are modules of their own.
 .PHONY: modules
-modules: ## the tests in a browser and of the image
+modules: ## the tests in a browser, of the image and with S3 programs
 	cd cmd/tollgate/browsertest && go vet ./... && go test ./...
 	cd cmd/tollgate/packagingtest && go vet ./... && go test ./...
+	cd cmd/tollgate/s3test && go vet ./... && go test ./...
 
 .PHONY: fuzz
 fuzz: ## each fuzz target for FUZZTIME
@@ -52,6 +53,6 @@ soak: ## the long forms: 200 crashes, 30 minutes a fuzz target, the tests 20 tim
 	.ci/fuzz 30m
 
 .PHONY: bench
-bench: ## requests per second beside a bare reverse proxy, and the check by itself
+bench: ## requests per second beside a bare reverse proxy, S3 beside the storage alone, and the check by itself
 	go run ./cmd/tollgate/bench
 	go test -run '^$$' -bench . -benchmem ./proxy/... ./tokens/...

@@ -46,7 +46,7 @@ var aboutCaller = [...]refusal{
 	{caller.ErrMalformed, "malformed_credential", http.StatusUnauthorized, notAccepted},
 	{accounts.ErrBadPassword, "bad_password", http.StatusUnauthorized, notAccepted},
 	{accounts.ErrBusy, "password_check_busy", http.StatusTooManyRequests, "too many password checks at the moment"},
-	{caller.ErrSignature, "signature_unsupported", http.StatusForbidden, notAllowed},
+	{caller.ErrSignature, "signature_not_accepted", http.StatusForbidden, notAllowed},
 	{caller.ErrCrossSite, "cross_site", http.StatusForbidden, "cross-site request"},
 }
 

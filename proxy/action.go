@@ -35,6 +35,9 @@ var verbs = map[string]tokens.Permissions{
 
 // actionOf says what a request asks of the storage.
 func actionOf(x *exchange) (tokens.Action, error) {
+	if x.route.storage != nil {
+		return x.operate()
+	}
 	a := tokens.Action{Place: x.place.Scope, AnyDomain: x.place.AnyDomain}
 	method := x.in.Method
 	needs, known := verbs[method]
@@ -46,28 +49,73 @@ func actionOf(x *exchange) (tokens.Action, error) {
 	case needs == tokens.StorageRead && x.route.upstream.IsFolder() && strings.HasSuffix(decode(x.path), "/"):
 		needs = tokens.StorageList
 	}
-	a.Needs = needs
+	a.Needs, a.Resource = needs, resourceOf(x.path)
+	if needs == tokens.StorageList {
+		a.Reach, a.Resource = tokens.Under, strings.TrimSuffix(a.Resource, "/")+"/"
+	}
 	// A new file can be told from an old one only where If-None-Match is
 	// known to be honoured.
 	a.OrAppend = method == http.MethodPut && x.route.upstream.IsFolder()
-	return a, x.checkDestination()
+	err := x.addDestination(&a)
+	return a, err
 }
 
-// checkDestination holds that a request names objects of this host alone.
-func (x *exchange) checkDestination() error {
+// addDestination adds the second object that a request names, if it does.
+func (x *exchange) addDestination(a *tokens.Action) error {
+	destination, err := x.destination()
+	if destination == "" || err != nil {
+		return err
+	}
+	target := tokens.Name{Resource: resourceOf(destination), Needs: tokens.StorageWrite}
+	if x.in.Method == "COPY" || x.in.Method == "MOVE" {
+		a.Needs &^= tokens.StorageWrite // it is the target that is written
+	} else {
+		target.Needs = tokens.StorageAll // who knows what this method does with it
+	}
+	a.Also = []tokens.Name{target}
+	return nil
+}
+
+// resourceOf is the name by which resources know a path: decoded once, without
+// the / in front.
+func resourceOf(path string) string { return strings.TrimPrefix(decode(path), "/") }
+
+// destination returns the path of the second object that a request names, as
+// it came, and holds that it is on this host. Empty = there is none.
+func (x *exchange) destination() (string, error) {
 	values := x.in.Header["Destination"]
 	if len(values) == 0 {
-		return nil
+		return "", nil
 	}
 	if len(values) > 1 {
-		return fmt.Errorf("%w: %d of them", ErrBadDestination, len(values))
+		return "", fmt.Errorf("%w: %d of them", ErrBadDestination, len(values))
 	}
 	u, err := url.Parse(values[0])
 	if err != nil || u.User != nil || !strings.HasPrefix(u.EscapedPath(), "/") {
-		return fmt.Errorf("%w: neither an absolute URL nor an absolute path", ErrBadDestination)
+		return "", fmt.Errorf("%w: neither an absolute URL nor an absolute path", ErrBadDestination)
 	}
 	if u.Host == "" && u.Scheme != "" || u.Host != "" && !strings.EqualFold(u.Host, x.in.Host) {
-		return fmt.Errorf("%w: it names another host", ErrBadDestination)
+		return "", fmt.Errorf("%w: it names another host", ErrBadDestination)
+	}
+	return u.EscapedPath(), nil
+}
+
+// checkNarrowed refuses paths that somebody behind could read differently
+// where the resources of a token decide on them. On S3 storages they decide on
+// the key, which has one reading.
+func (x *exchange) checkNarrowed() error {
+	t := x.caller.Token
+	if t == nil || !t.Narrowed() || x.route.storage != nil {
+		return nil
+	}
+	destination, err := x.destination()
+	if err != nil {
+		return err
+	}
+	for _, path := range [...]string{x.path, destination} {
+		if isAmbiguous(path) || strings.Contains(decode(path), "//") {
+			return ErrAmbiguousPath
+		}
 	}
 	return nil
 }

@@ -30,6 +30,9 @@ func dressBody(out, in *http.Request) {
 	out.Body = &clientBody{ReadCloser: in.Body, from: in, trailer: out.Trailer}
 }
 
+// newClientBody gives out the body of a request without its trailer.
+func newClientBody(in *http.Request) io.Reader { return &clientBody{ReadCloser: in.Body, from: in} }
+
 // clientBody fills the trailer of the outgoing request when the body of the
 // incoming one has ended: net/http knows the values only then.
 type clientBody struct {

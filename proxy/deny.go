@@ -1,87 +1,22 @@
 package proxy
 
 import (
-	"context"
+	"bytes"
 	"encoding/json"
-	"encoding/xml"
 	"errors"
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"tollgate/proxy/caller"
-	"tollgate/proxy/upstream"
-	"tollgate/tokens"
-	"tollgate/tokens/accounts"
+	"tollgate/proxy/s3"
+	"tollgate/proxy/sigv4"
 )
 
 // RequestID is the header of every answer that names it in the log.
 const RequestID = "Gateway-Request-Id"
-
-// A denial is how a request ends that is not served. The reason is for log
-// and metric; the client learns the status and what its code says, which
-// does not tell an unknown credential from an ended one.
-type denial struct {
-	err    error
-	reason string
-	status int
-	code   string // stable, for programs
-	s3     string // code of S3's error answers
-}
-
-const (
-	codeUnauthenticated = "unauthenticated"
-	codeForbidden       = "forbidden"
-	codeBadRequest      = "bad_request"
-	codeNotFound        = "not_found"
-	codeUnavailable     = "unavailable"
-	codeUpstream        = "upstream_failed"
-)
-
-// statusClientGone is what log and metric say of a request that ended without
-// an answer, since the client did not wait or was cut. No answer carries it.
-const statusClientGone = 499
-
-// denials is the closed list of reasons, the more specific errors first.
-var denials = [...]denial{
-	{errCutShort, "cut", 0, "", ""},
-	{ErrFraming, "conflicting_lengths", http.StatusBadRequest, codeBadRequest, "InvalidRequest"},
-	{ErrAmbiguousPath, "ambiguous_path", http.StatusBadRequest, codeBadRequest, "InvalidURI"},
-	{ErrBadDestination, "bad_destination", http.StatusBadRequest, codeBadRequest, "InvalidArgument"},
-	{ErrBadTarget, "bad_target", http.StatusBadRequest, codeBadRequest, "InvalidURI"},
-	{caller.ErrAmbiguous, "ambiguous_credentials", http.StatusBadRequest, codeBadRequest, "InvalidRequest"},
-	{ErrNoTenant, "no_tenant", http.StatusNotFound, codeNotFound, "NoSuchBucket"},
-	{ErrNoRoute, "no_route", http.StatusNotFound, codeNotFound, "NoSuchBucket"},
-	{tokens.ErrExpired, "expired", http.StatusUnauthorized, codeUnauthenticated, "ExpiredToken"},
-	{tokens.ErrRevoked, "revoked", http.StatusUnauthorized, codeUnauthenticated, "InvalidAccessKeyId"},
-	{tokens.ErrOwnerGone, "owner_gone", http.StatusUnauthorized, codeUnauthenticated, "InvalidAccessKeyId"},
-	{tokens.ErrUnknown, "unknown_token", http.StatusUnauthorized, codeUnauthenticated, "InvalidAccessKeyId"},
-	{tokens.ErrSigningOnly, "signing_only", http.StatusUnauthorized, codeUnauthenticated, "AccessDenied"},
-	{caller.ErrConflictingCookies, "conflicting_cookies", http.StatusUnauthorized, codeUnauthenticated, "AccessDenied"},
-	{caller.ErrMalformed, "malformed_credential", http.StatusUnauthorized, codeUnauthenticated, "AccessDenied"},
-	{accounts.ErrBadPassword, "bad_password", http.StatusUnauthorized, codeUnauthenticated, "AccessDenied"},
-	{accounts.ErrBusy, "password_check_busy", http.StatusTooManyRequests, codeUnavailable, "SlowDown"},
-	{tokens.ErrAnonymous, "no_credential", http.StatusUnauthorized, codeUnauthenticated, "AccessDenied"},
-	{caller.ErrSignature, "signature_unsupported", http.StatusForbidden, codeForbidden, "AccessDenied"},
-	{caller.ErrCrossSite, "cross_site", http.StatusForbidden, codeForbidden, "AccessDenied"},
-	{tokens.ErrOtherTenant, "other_tenant", http.StatusForbidden, codeForbidden, "AccessDenied"},
-	{tokens.ErrOutOfScope, "out_of_scope", http.StatusForbidden, codeForbidden, "AccessDenied"},
-	{tokens.ErrPermission, "permission", http.StatusForbidden, codeForbidden, "AccessDenied"},
-	{ErrBrokenBody, "broken_body", http.StatusBadRequest, codeBadRequest, "IncompleteBody"},
-	{upstream.ErrBadRequest, "bad_request", http.StatusBadRequest, codeBadRequest, "InvalidRequest"},
-	{upstream.ErrClientGone, "client_gone", statusClientGone, "", ""},
-	{upstream.ErrBrokenAnswer, "upstream_broken_answer", http.StatusBadGateway, codeUpstream, "ServiceUnavailable"},
-	{upstream.ErrTimeout, "upstream_timeout", http.StatusGatewayTimeout, codeUpstream, "ServiceUnavailable"},
-	{upstream.ErrBadAnswer, "upstream_bad_answer", http.StatusBadGateway, codeUpstream, "ServiceUnavailable"},
-	{upstream.ErrUnreachable, "upstream_unreachable", http.StatusBadGateway, codeUpstream, "ServiceUnavailable"},
-	{tokens.ErrStoreClosed, "store_unavailable", http.StatusServiceUnavailable, codeUnavailable, "ServiceUnavailable"},
-	{context.Canceled, "client_gone", statusClientGone, "", ""},
-}
-
-// unknownDenial is for an error that nobody foresaw, a store that fails among
-// them: refused, never passed.
-var unknownDenial = denial{reason: "internal", status: http.StatusServiceUnavailable, code: codeUnavailable, s3: "ServiceUnavailable"}
 
 // errCutShort marks the end of an exchange whose token no longer holds.
 var errCutShort = errors.New("cut short")
@@ -122,9 +57,12 @@ func (g *Gateway) deny(x *exchange, err error) {
 	}
 	x.answerHeaders(x.out.Header())
 	caller.Linger(x.out, x.in)
+	if x.expectsNothing() { // see proceed
+		x.out.Header()["Connection"] = []string{"close"}
+	}
 	switch {
 	case x.caller.Form == caller.Signature || caller.Signed(x.in):
-		x.answerXML(d)
+		x.answerXML(d, err)
 	case d.status == http.StatusUnauthorized && x.wantsLoginPage():
 		x.answerLogin()
 	default:
@@ -177,23 +115,50 @@ func (x *exchange) answerProblem(d denial) {
 	}
 }
 
-// answerXML answers as S3 does:
+// answerXML answers as S3 does, which knows no 401:
 // https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
-func (x *exchange) answerXML(d denial) {
+func (x *exchange) answerXML(d denial, err error) {
 	h := x.out.Header()
 	h.Set("Content-Type", "application/xml")
 	id := h.Get(RequestID)
 	h.Set("X-Amz-Request-Id", id)
-	x.out.WriteHeader(d.status)
-	body, err := xml.Marshal(struct {
-		XMLName   xml.Name `xml:"Error"`
-		Code      string
-		Message   string
-		RequestID string `xml:"RequestId"`
-	}{Code: d.s3, Message: http.StatusText(d.status), RequestID: id})
-	if err == nil && x.in.Method != http.MethodHead {
-		_, _ = x.out.Write(append([]byte(xml.Header), body...)) // the client may be gone
+	status, code := d.status, d.s3
+	if status == http.StatusUnauthorized {
+		status = http.StatusForbidden
 	}
+	if errors.Is(err, sigv4.ErrRegion) && x.signature != nil && x.signature.Place == sigv4.InQuery {
+		code = "AuthorizationQueryParametersError"
+	}
+	message := messages[code]
+	var fault *sigv4.Fault
+	if errors.As(err, &fault) {
+		message = fault.Message
+	}
+	if message == "" {
+		message = http.StatusText(status)
+	}
+	body := s3.ErrorDocument(code, message, x.path, id)
+	if errors.Is(err, sigv4.ErrRegion) { // some clients learn it from here
+		region := "<Region>" + x.region() + "</Region></Error>"
+		body = append(bytes.TrimSuffix(body, []byte("</Error>")), region...)
+	}
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	x.out.WriteHeader(status)
+	if x.in.Method != http.MethodHead {
+		_, _ = x.out.Write(body) // the client may be gone
+	}
+}
+
+// messages are the sentences that S3 has for codes, where the error has none
+// of its own.
+var messages = map[string]string{
+	"AccessDenied":         "Access Denied",
+	"InvalidAccessKeyId":   "The AWS Access Key Id you provided does not exist in our records.",
+	"IncompleteBody":       "You did not provide the number of bytes specified by the Content-Length HTTP header.",
+	"MissingContentLength": "You must provide the Content-Length HTTP header.",
+	"ServiceUnavailable":   "Please reduce your request rate, or try again later.",
+	"InternalError":        "We encountered an internal error. Please try again.",
+	"NoSuchBucket":         "The specified bucket does not exist",
 }
 
 // answerHeaders sets what every answer of our own carries.

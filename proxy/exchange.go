@@ -10,6 +10,10 @@ import (
 	"tollgate/metrics"
 	"tollgate/metrics/accesslog"
 	"tollgate/proxy/caller"
+	"tollgate/proxy/s3"
+	"tollgate/proxy/sigv4"
+	"tollgate/proxy/sigv4/payload"
+	"tollgate/proxy/sigv4/postpolicy"
 	"tollgate/proxy/upstream"
 	"tollgate/tokens"
 	"tollgate/tokens/accounts"
@@ -39,9 +43,11 @@ type exchange struct {
 	out     *accesslog.Recorder
 	rules   *Rules
 	started time.Time
+	now     func() time.Time
 
 	origin  caller.Origin
-	path    string // of the request-target, as it came
+	wire    string // the path of the request-target, as it came
+	path    string // the same, with the bucket of the host in front
 	query   string // raw, without the question mark
 	asked   bool   // there was a question mark
 	upgrade string // protocol that the client asks to switch to
@@ -49,6 +55,13 @@ type exchange struct {
 	route   *route
 	caller  caller.Caller
 	action  tokens.Action
+
+	// Of a signed request, and of one to an S3 storage.
+	signature *sigv4.Signature // in the header or in the query; nil = none
+	form      *postpolicy.Form // that is signed; nil = none
+	operation s3.Operation
+	bucket    string
+	trailing  []payload.Checksum // of a document that was read
 
 	reason  string // why it was refused; empty = it was not
 	failure error  // for the log
@@ -58,7 +71,7 @@ type exchange struct {
 // begin opens the exchange of a request.
 func (g *Gateway) begin(w http.ResponseWriter, r *http.Request) *exchange {
 	g.public.RequestStarted()
-	x := &exchange{in: r, out: &accesslog.Recorder{}, rules: g.rules.Load(), started: g.now()}
+	x := &exchange{in: r, out: &accesslog.Recorder{}, rules: g.rules.Load(), started: g.now(), now: g.now}
 	x.out.Reset(w)
 	x.origin = x.rules.addresses.Of(r)
 	return x
@@ -80,8 +93,14 @@ func (x *exchange) enter() error {
 	if x.place, ok = x.rules.directory().Place(x.in.Host); !ok {
 		return ErrNoTenant
 	}
+	if x.place.Bucket != "" {
+		x.path = "/" + x.place.Bucket + x.path
+	}
 	var err error
 	x.route, err = x.rules.routeOf(x)
+	if err == nil && x.route.storage == nil {
+		x.path = x.wire
+	}
 	return err
 }
 
@@ -111,6 +130,7 @@ func (x *exchange) readTarget() error {
 		return fmt.Errorf("%w: no host", ErrBadTarget)
 	}
 	x.path, x.query, x.asked = strings.Cut(target, "?")
+	x.wire = x.path
 	return nil
 }
 

@@ -27,24 +27,48 @@ func (g *Gateway) forward(x *exchange, grant tokens.Grant) error {
 	if !grant.Given() {
 		return errNoGrant
 	}
+	out, done, err := x.outgoing(grant)
+	if err != nil {
+		return err
+	}
+	defer done()
 	ctx, cut := context.WithCancelCause(x.in.Context())
 	defer cut(nil)
 	e := guarded{x: x, cut: cut}
 	defer g.watch(&e).leave(&e)
+	out.Request = out.Request.WithContext(ctx)
 
-	request := x.in.WithContext(ctx)
-	request.Header = x.dress(grant)
-	dressBody(request, x.in)
-	out := upstream.Outgoing{
-		Request: request, Target: x.target(), Upgrade: x.upgrade,
-		Response: func(_ int, h http.Header) { x.undress(h) },
-	}
-	var err error
-	x.report, err = x.route.upstream.Forward(x.out, &out)
+	err = x.send(out, grant)
 	g.count(x, err)
 	if cause := context.Cause(ctx); err != nil && errors.Is(cause, errCutShort) {
 		g.metrics.TransferCut(denialOf(errors.Unwrap(cause)).reason)
 		return cause
+	}
+	return err
+}
+
+// send sends the request and the answer, which of a storage may have to be
+// changed.
+func (x *exchange) send(out *upstream.Outgoing, grant tokens.Grant) error {
+	var err error
+	if x.route.storage == nil {
+		x.report, err = x.route.upstream.Forward(x.out, out)
+		return err
+	}
+	e := &editor{ResponseWriter: x.out, choose: x.chooseEdit(grant)}
+	if !x.answersData() {
+		e.masker = newMasker(x.route.storage.signer.AccessKey)
+	}
+	x.report, err = x.route.upstream.Forward(e, out)
+	if err == nil {
+		err = e.finish()
+	}
+	if err != nil && e.held() { // the client has seen nothing of that answer
+		x.report.Status = 0
+		h := x.out.Header()
+		id := h[RequestID]
+		clear(h)
+		h[RequestID] = id
 	}
 	return err
 }
@@ -59,13 +83,23 @@ func (g *Gateway) count(x *exchange, err error) {
 	g.metrics.UpstreamFailed(name, denialOf(err).reason)
 }
 
-// target is the request-target for the upstream: as it came, but for tokens
-// in the query.
-func (x *exchange) target() string {
+// outgoingQuery is the query for the upstream: as it came, but for what is a
+// credential.
+func (x *exchange) outgoingQuery() string {
 	query := x.query
 	if x.route.accept.Has(caller.QueryToken) {
 		query = caller.StripQuery(query)
 	}
+	if x.signature != nil {
+		query = x.signature.Strip(query)
+	}
+	return query
+}
+
+// target is the request-target for the upstream: as it came, but for the
+// credentials in the query.
+func (x *exchange) target() string {
+	query := x.outgoingQuery()
 	if query == "" && (!x.asked || x.query != "") {
 		return x.path
 	}
@@ -134,6 +168,11 @@ func (x *exchange) passes(name string, values []string) bool {
 		return !x.consumes(name, values)
 	case goesOn:
 	}
+	if x.route.storage != nil {
+		// What S3 names in headers was judged, so that nobody on the way can
+		// have it taken off again by naming it in Connection.
+		return !isMisspelt(name)
+	}
 	return !hasListed(x.in.Header["Connection"], name)
 }
 
@@ -191,6 +230,10 @@ func (x *exchange) undress(h http.Header) {
 	id := x.out.Header()[RequestID]
 	delete(h, RequestID)
 	x.out.Header()[RequestID] = id // h may be this very header
+	if x.route.storage != nil {
+		x.route.storage.hideKey(h)
+		lowerMetadata(h)
+	}
 	x.undressCookies(h)
 	x.clearCookie(h)
 	if x.caller.Form == caller.QueryToken {
@@ -205,11 +248,22 @@ func (x *exchange) undress(h http.Header) {
 	}
 }
 
+// lowerMetadata writes the names of metadata as S3 does: in lower case, which
+// clients show as they get it. net/http has made capitals of them.
+func lowerMetadata(h http.Header) {
+	for name, values := range h {
+		if strings.HasPrefix(name, "X-Amz-Meta-") {
+			delete(h, name)
+			h[strings.ToLower(name)] = values
+		}
+	}
+}
+
 // sandboxes reports whether the answer comes from a store that anybody may
 // have written to. How the caller came does not matter: a browser adds its
 // cookie to whatever else a link holds.
 func (x *exchange) sandboxes() bool {
-	return !x.route.trusted && x.route.upstream.IsFolder()
+	return !x.route.trusted && (x.route.upstream.IsFolder() || x.route.storage != nil)
 }
 
 // undressCookies drops cookies of our name: whoever set one could log a

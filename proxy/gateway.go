@@ -53,8 +53,7 @@ func (g *Gateway) travel(x *exchange) error {
 	if err := x.enter(); err != nil {
 		return err
 	}
-	cred, err := x.rules.parser.Of(x.in, x.route.accept)
-	x.caller.Form = cred.Form
+	cred, err := x.credential()
 	if err != nil {
 		return err
 	}
@@ -78,6 +77,9 @@ func (x *exchange) authorise() (tokens.Grant, error) {
 	}
 	var err error
 	if x.action, err = actionOf(x); err != nil {
+		return tokens.Grant{}, err
+	}
+	if err := x.checkNarrowed(); err != nil {
 		return tokens.Grant{}, err
 	}
 	grant, refusal := tokens.Authorise(x.caller.Subject, x.action)

@@ -64,6 +64,14 @@ func fateOf(name string) fate {
 	return goesOn
 }
 
+// isMisspelt reports whether some servers read a name as one of Amazon's that
+// others do not: X_Amz_Acl.
+func isMisspelt(name string) bool {
+	const family = "x-amz-"
+	plain := plainName(name)
+	return strings.HasPrefix(plain, family) && !strings.EqualFold(plain, name)
+}
+
 // plainName returns a header name in lower case with - for everything that is
 // neither a letter nor a digit.
 func plainName(name string) string {

@@ -102,6 +102,7 @@ type Rules struct {
 	sites     *caller.Sites
 	directory func() *accounts.Directory
 	login     func(host string) string
+	signing   SigningConfig
 	routes    []*route
 	public    []public
 }
@@ -110,6 +111,7 @@ type route struct {
 	hosts    hosts
 	prefix   prefix
 	upstream *upstream.Upstream
+	storage  *storage // nil = the upstream does not speak S3
 	accept   caller.Forms
 	trusted  bool
 }
@@ -124,6 +126,9 @@ type public struct {
 type Surroundings struct {
 	Cookie    caller.CookieConfig
 	Upstreams []*upstream.Upstream // in the order of the configuration, at least one
+	// Storages says which upstreams, by name, are S3 storages.
+	Storages  map[string]*StorageConfig
+	Signing   SigningConfig
 	Directory func() *accounts.Directory
 	// Login returns the path of the login page on a host, or "" where there
 	// is none.
@@ -143,13 +148,14 @@ func NewRules(c Config, s Surroundings) (*Rules, error) {
 	rules := &Rules{
 		parser: caller.Parser{Cookie: s.Cookie.Name}, cookie: s.Cookie,
 		addresses: addresses, sites: sites, directory: s.Directory, login: s.Login,
+		signing: s.Signing,
 	}
 	routes := c.Routes
 	if len(routes) == 0 {
 		routes = []RouteConfig{{Upstream: s.Upstreams[0].Name()}}
 	}
 	for _, r := range routes {
-		made, err := newRoute(r, s.Upstreams)
+		made, err := newRoute(r, s)
 		if err != nil {
 			return nil, err
 		}
@@ -165,8 +171,8 @@ func NewRules(c Config, s Surroundings) (*Rules, error) {
 	return rules, nil
 }
 
-func newRoute(r RouteConfig, upstreams []*upstream.Upstream) (*route, error) {
-	i := slices.IndexFunc(upstreams, func(u *upstream.Upstream) bool { return u.Name() == r.Upstream })
+func newRoute(r RouteConfig, s Surroundings) (*route, error) {
+	i := slices.IndexFunc(s.Upstreams, func(u *upstream.Upstream) bool { return u.Name() == r.Upstream })
 	if i < 0 {
 		return nil, fmt.Errorf("route to %q: no such upstream", r.Upstream)
 	}
@@ -175,7 +181,7 @@ func newRoute(r RouteConfig, upstreams []*upstream.Upstream) (*route, error) {
 		return nil, fmt.Errorf("route to %q: %w", r.Upstream, err)
 	}
 	return &route{
-		hosts: r.Hosts, prefix: prefix(r.PathPrefix), upstream: upstreams[i],
+		hosts: r.Hosts, prefix: prefix(r.PathPrefix), upstream: s.Upstreams[i], storage: newStorage(s.Storages[r.Upstream]),
 		accept: accept, trusted: r.TrustedContent,
 	}, nil
 }
@@ -204,7 +210,7 @@ func (r *Rules) routeOf(x *exchange) (*route, error) {
 // isPublic reports whether a rule lets the request through without anybody
 // who answers for it. A request that names a second object never is.
 func (r *Rules) isPublic(x *exchange) (bool, error) {
-	if len(x.in.Header["Destination"]) > 0 || x.upgrade != "" {
+	if len(x.in.Header["Destination"]) > 0 || x.upgrade != "" || !x.mayBePublic() {
 		return false, nil
 	}
 	for _, p := range r.public {

@@ -40,6 +40,9 @@ type Order struct {
 	Lifetime  Lifetime
 	SecretKey *Secret // not nil = make an S3 key pair with this secret key
 	Meta      []Meta
+	// Allowed narrows the token; none = all that its owner has, or what the
+	// narrowed token allows that By came by.
+	Allowed Allowances
 }
 
 // Issued is a new token with what is seen this once.
@@ -55,9 +58,16 @@ func (s *Service) Issue(ctx context.Context, o Order) (Issued, error) {
 	if err := mayIssue(o); err != nil {
 		return Issued{}, err
 	}
+	allowed, err := o.allowances()
+	if err != nil {
+		return Issued{}, err
+	}
 	c, now := s.config.Load(), s.stamp()
 	expires, err := c.expiry(o.Lifetime, now)
 	if err != nil {
+		return Issued{}, err
+	}
+	if expires, err = o.capped(expires); err != nil {
 		return Issued{}, err
 	}
 	if err := c.checkSecret(o.SecretKey); err != nil {
@@ -69,7 +79,7 @@ func (s *Service) Issue(ctx context.Context, o Order) (Issued, error) {
 	}
 	t := &Token{
 		API: o.API, Owner: owner, Creator: o.By.User.Name, Scope: o.Scope,
-		Created: now, Expires: expires, Meta: o.Meta,
+		Created: now, Expires: expires, Meta: o.Meta, Allowed: allowed,
 	}
 	return s.put(ctx, t, o.SecretKey)
 }
@@ -113,6 +123,11 @@ func mayIssue(o Order) error {
 	if err := o.By.in(o.Scope, o.AnyDomain); err != nil {
 		return err
 	}
+	if o.Owner == nil || o.Owner.Name == o.By.User.Name {
+		if !o.By.managesOwn(TokensCreate) {
+			return ErrPermission
+		}
+	}
 	if o.Owner == nil {
 		return nil
 	}
@@ -127,6 +142,47 @@ func mayIssue(o Order) error {
 	}
 	return nil
 }
+
+// allowances returns what the new token is given: what was asked for, which
+// neither the maker nor the owner may have less of, or with nothing asked for
+// what the maker's own narrowed token has.
+func (o *Order) allowances() (Allowances, error) {
+	if err := o.Allowed.Validate(); err != nil {
+		return nil, err
+	}
+	var mine Allowances
+	if t := o.By.Token; t != nil {
+		mine = t.Allowed
+	}
+	if len(o.Allowed) == 0 {
+		return mine.Clone(), nil
+	}
+	owner := o.By.User
+	if o.Owner != nil {
+		owner = o.Owner
+	}
+	asked := o.Allowed.permissions()
+	if !owner.rights().Covers(asked) || !o.Allowed.within(mine) {
+		return nil, ErrPermission
+	}
+	return o.Allowed.Clone(), nil
+}
+
+// capped returns when the new token ends: one that a narrowed token makes
+// never after that one.
+func (o *Order) capped(expires time.Time) (time.Time, error) {
+	t := o.By.Token
+	if t == nil || !t.Narrowed() || t.Expires.IsZero() || !expires.IsZero() && !expires.After(t.Expires) {
+		return expires, nil
+	}
+	if o.Lifetime.Until.IsZero() {
+		return t.Expires, nil
+	}
+	return time.Time{}, Invalid("the expiry was read as %s, which is after the end of the token that asks, accepted is up to %s", expires.Format(timeForm), t.Expires.Format(timeForm))
+}
+
+// timeForm is how times are written in sentences.
+const timeForm = "2006-01-02T15:04:05.000Z"
 
 // MayIssueForOthers reports whether the subject may make tokens in a tenant
 // that others own.
@@ -157,12 +213,11 @@ func (c *Config) expiry(wish Lifetime, now time.Time) (time.Time, error) {
 }
 
 func (c *Config) checkUntil(until, now time.Time) (time.Time, error) {
-	const form = "2006-01-02T15:04:05.000Z"
 	if !until.After(now) {
-		return time.Time{}, Invalid("the expiry was read as %s, which is not in the future: it is %s now, accepted is a later time", until.Format(form), now.Format(form))
+		return time.Time{}, Invalid("the expiry was read as %s, which is not in the future: it is %s now, accepted is a later time", until.Format(timeForm), now.Format(timeForm))
 	}
 	if c.MaxTTL > 0 && until.After(now.Add(c.MaxTTL)) {
-		return time.Time{}, Invalid("the expiry was read as %s, which is later than the longest lifetime allows: accepted is up to %s", until.Format(form), now.Add(c.MaxTTL).Format(form))
+		return time.Time{}, Invalid("the expiry was read as %s, which is later than the longest lifetime allows: accepted is up to %s", until.Format(timeForm), now.Add(c.MaxTTL).Format(timeForm))
 	}
 	return until, nil
 }

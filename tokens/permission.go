@@ -73,6 +73,31 @@ func ParsePermission(s string) (Permissions, error) {
 // PermissionNames returns everything that ParsePermission accepts, sorted.
 func PermissionNames() []string { return slices.Sorted(maps.Keys(permissionNames)) }
 
+// namedInOrder are the names that make up a set, wide ones first.
+var namedInOrder = [...]string{ // #nosec G101 -- names
+	"*.*", "storage.*", "tokens.*", "users.*", "access_tokens.*",
+	"storage.read", "storage.list", "storage.write", "storage.delete",
+	"tokens.create", "tokens.read", "tokens.delete",
+	"users.read", "users.write", "users.custom", "users.revoke",
+	"access_tokens.read", "access_tokens.write",
+}
+
+// Names returns the fewest names that make up p. What only a role can give
+// has none.
+func (p Permissions) Names() []string {
+	if p.Has(StorageWrite) {
+		p |= StorageAppend // who may write may write what is new
+	}
+	names, rest := []string{}, p
+	for _, name := range namedInOrder {
+		if set := permissionNames[name]; rest&set != 0 && p.Covers(set) {
+			names = append(names, name)
+			rest &^= set
+		}
+	}
+	return names
+}
+
 // Has reports whether p contains all of need. Nobody has the empty need: an
 // action that names no right is never permitted.
 func (p Permissions) Has(need Permissions) bool { return need != 0 && p&need == need }

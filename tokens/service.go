@@ -106,6 +106,30 @@ func (s *Service) Verify(ctx context.Context, value Secret) (Subject, error) {
 	return s.subject(t)
 }
 
+// Signer returns who signs with an access key, and the secret key by which to
+// check it. The signature is the proof, so until it was checked the subject is
+// only somebody's claim. The errors are ErrUnknown, also for a token that is
+// no key pair, ErrExpired, ErrRevoked, ErrOwnerGone and what the store or the
+// sealer says when it fails.
+func (s *Service) Signer(ctx context.Context, accessKey string) (Subject, Secret, error) {
+	t, err := s.store.ByHash(ctx, HashOf(accessKey))
+	if err != nil {
+		return Subject{}, "", fmt.Errorf("look up access key: %w", err)
+	}
+	if !t.SigningOnly() {
+		return Subject{Token: t}, "", ErrUnknown
+	}
+	subject, err := s.subject(t)
+	if err != nil {
+		return subject, "", err
+	}
+	secret, err := s.sealer.Open(t.Secret, string(t.ID))
+	if err != nil {
+		return subject, "", fmt.Errorf("open secret key: %w", err)
+	}
+	return subject, secret, nil
+}
+
 // Again returns the subject as it is now, for an exchange that lasts. The
 // errors are those of Verify.
 func (s *Service) Again(ctx context.Context, old Subject) (Subject, error) {
@@ -212,7 +236,7 @@ func (s *Service) reaches(by Subject, t *Token, need Permissions) bool {
 		return false
 	}
 	if t.Owner == me.Name {
-		return true
+		return by.managesOwn(need)
 	}
 	if owner, ok := s.users(t.Owner); ok {
 		return me.Commands(owner, need)
@@ -271,10 +295,10 @@ func (s *Service) mayList(by Subject, f Filter) error {
 	if f.Tenant != "" && !me.Tenants.Has(f.Tenant) {
 		return ErrOtherTenant
 	}
-	if f.Owner == me.Name {
+	if f.Owner == me.Name && by.managesOwn(TokensRead) {
 		return nil
 	}
-	if !me.rights().Has(TokensRead) {
+	if f.Owner == me.Name || !me.rights().Has(TokensRead) {
 		return ErrPermission
 	}
 	return nil

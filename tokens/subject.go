@@ -79,11 +79,14 @@ type Subject struct {
 func (s Subject) Anonymous() bool { return s.User == nil }
 
 // effective returns the user with what the token he came by leaves of him: its
-// tenant alone.
+// tenant alone, and of a narrowed one the rights that it was given.
 func (s Subject) effective() User {
 	me := *s.User
 	if s.Token == nil {
 		return me
+	}
+	if s.Token.Narrowed() {
+		me.Rights, me.TokenAdmin = me.rights()&s.Token.Allowed.permissions(), false
 	}
 	if me.Tenants.Has(s.Token.Scope.Tenant) {
 		me.Tenants = Tenants{Names: []string{s.Token.Scope.Tenant}}
@@ -91,6 +94,12 @@ func (s Subject) effective() User {
 		me.Tenants = Tenants{}
 	}
 	return me
+}
+
+// managesOwn reports whether the subject may do to tokens of his own what
+// needs that right with others': a narrowed token must have been given it.
+func (s Subject) managesOwn(need Permissions) bool {
+	return s.Token == nil || !s.Token.Narrowed() || s.Token.Allowed.permissions().Has(need)
 }
 
 // in says whether the subject may act in a place at all.
@@ -120,7 +129,12 @@ type Action struct {
 	// AnyDomain: the tenant has no domains of its own, so that a domain's
 	// token holds on every host.
 	AnyDomain bool
-	Needs     Permissions // all of them
+	Needs     Permissions // all of them, on the resource
+	// Resource is the name that Needs are needed on, and Also are those that
+	// the request names besides.
+	Resource string
+	Reach    Reach
+	Also     []Name
 	// AnyRight: one right, whichever, is enough instead.
 	AnyRight bool
 	// OrAppend: StorageAppend is enough if the object is new, and the grant
@@ -157,8 +171,8 @@ func MayAct(s Subject, a Action) error { return s.in(a.Place, a.AnyDomain) }
 
 // Authorise decides whether the subject may do what is asked. What a token
 // grants is what it was given and its owner still has. The error is the first
-// rule that refuses: ErrAnonymous, ErrOtherTenant, ErrOutOfScope or
-// ErrPermission.
+// rule that refuses: ErrAnonymous, ErrOtherTenant, ErrOutOfScope,
+// ErrPermission or ErrResource.
 func Authorise(s Subject, a Action) (Grant, error) {
 	granted := Grant{subject: s, place: a.Place, given: true}
 	if a.Public {
@@ -167,12 +181,51 @@ func Authorise(s Subject, a Action) (Grant, error) {
 	if err := s.in(a.Place, a.AnyDomain); err != nil {
 		return Grant{}, err
 	}
-	if s.User.Rights.Has(a.Needs) || a.AnyRight && s.User.rights() != 0 {
-		return granted, nil
+	if a.AnyRight {
+		if me := s.effective(); me.rights() != 0 {
+			return granted, nil
+		}
+		return Grant{}, ErrPermission
 	}
-	if a.OrAppend && s.User.Rights.Has(StorageAppend) {
-		granted.newOnly = true
-		return granted, nil
+	err := s.allows(Name{a.Resource, a.Needs, a.Reach})
+	if err != nil && a.OrAppend {
+		err = s.allows(Name{a.Resource, StorageAppend, a.Reach})
+		granted.newOnly = err == nil
 	}
-	return Grant{}, ErrPermission
+	if err != nil {
+		return Grant{}, err
+	}
+	for _, n := range a.Also {
+		if err := s.allows(n); err != nil {
+			return Grant{}, err
+		}
+	}
+	return granted, nil
+}
+
+// allows says whether the subject has what a name needs: the user now, and
+// the token from its beginning.
+func (s Subject) allows(n Name) error {
+	if n.Reach == Within {
+		if s.User.Rights&StorageAll == 0 {
+			return ErrPermission
+		}
+	} else if !s.User.Rights.Has(n.Needs) {
+		return ErrPermission
+	}
+	if s.Token == nil {
+		return nil
+	}
+	return s.Token.Allowed.check(n)
+}
+
+// Allows says whether the holder of the grant has what a further name needs,
+// one that was found after the decision: in the body of the request or of the
+// answer. A grant that does not hold allows nothing, one for everybody nothing
+// more.
+func (g Grant) Allows(n Name) error {
+	if !g.given || g.subject.Anonymous() {
+		return ErrPermission
+	}
+	return g.subject.allows(n)
 }

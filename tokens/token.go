@@ -99,6 +99,7 @@ type Token struct {
 	Created   time.Time // UTC, milliseconds
 	Expires   time.Time // UTC, milliseconds; zero = never
 	Meta      []Meta
+	Allowed   Allowances // what it was given; none = all that its owner has
 	Revoked   Revocation
 	Revision  uint64 // set by the store on each write; zero = not stored yet
 }
@@ -143,10 +144,14 @@ func (t *Token) Ends() time.Time {
 // authenticates by signature and in no other form.
 func (t *Token) SigningOnly() bool { return len(t.Secret) > 0 }
 
+// Narrowed reports whether the token was given less than its owner has.
+func (t *Token) Narrowed() bool { return len(t.Allowed) > 0 }
+
 // Clone returns a copy that shares nothing with t.
 func (t *Token) Clone() *Token {
 	c := *t
 	c.Secret = slices.Clone(t.Secret)
 	c.Meta = slices.Clone(t.Meta)
+	c.Allowed = t.Allowed.Clone()
 	return &c
 }

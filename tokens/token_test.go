@@ -117,6 +117,7 @@ func TestCloneSharesNothing(t *testing.T) {
 		ID: "7", Hash: tokens.HashOf("v"), API: tokens.UserTokens, Owner: "ann", Creator: "root",
 		Scope: tokens.Scope{Tenant: "red", Domain: "a.red"}, AccessKey: "key", Secret: tokens.Sealed("sealed"),
 		Created: stamped(), Expires: stamped().Add(1), Meta: []tokens.Meta{{Name: "source", Value: "x"}},
+		Allowed: tokens.Allowances{{Permissions: tokens.StorageRead, Resources: []tokens.Resource{"a"}}},
 		Revoked: tokens.Revocation{At: stamped(), By: "root"}, Revision: 9,
 	}
 	fields := reflect.ValueOf(*full)
@@ -129,8 +130,8 @@ func TestCloneSharesNothing(t *testing.T) {
 	if !reflect.DeepEqual(c, full) {
 		t.Fatalf("the clone is %+v, want %+v", c, full)
 	}
-	c.Secret[0], c.Meta[0].Value = 'X', "changed"
-	if string(full.Secret) != "sealed" || full.Meta[0].Value != "x" {
+	c.Secret[0], c.Meta[0].Value, c.Allowed[0].Resources[0] = 'X', "changed", "b"
+	if string(full.Secret) != "sealed" || full.Meta[0].Value != "x" || full.Allowed[0].Resources[0] != "a" {
 		t.Error("a change of the clone changed the original")
 	}
 	if empty := (&tokens.Token{}).Clone(); empty.Secret != nil || empty.Meta != nil {

@@ -114,7 +114,7 @@ func (a *API) order(c echo.Context, who caller.Caller, place accounts.Place) (to
 	}
 	order := tokens.Order{
 		API: tokens.ContentGateway, By: who.Subject, Scope: place.Scope, AnyDomain: place.AnyDomain,
-		Lifetime: asked.lifetime, SecretKey: asked.secret, Meta: asked.meta,
+		Lifetime: asked.lifetime, SecretKey: asked.secret, Meta: asked.meta, Allowed: asked.allowed,
 	}
 	if asked.owner == "" {
 		return order, nil

@@ -18,6 +18,7 @@ const (
 	headerOwner   = "X-Owner-Meta"
 	headerExpires = "X-User-Token-Expires-Meta"
 	headerSecret  = "X-User-Secret-Key-Meta"
+	headerGrants  = "X-User-Token-Grants-Meta"
 	headerCustom  = "X-Custom-Meta-"
 	headerToken   = "Gateway-Token"
 	headerTokenID = "Gateway-Token-Id" // #nosec G101 -- the name of a header
@@ -38,6 +39,7 @@ type creation struct {
 	lifetime tokens.Lifetime
 	secret   *tokens.Secret
 	meta     []tokens.Meta
+	allowed  tokens.Allowances // empty = as much as the owner has
 }
 
 // creationOf reads the headers of a create request. Errors are
@@ -46,7 +48,7 @@ func creationOf(h http.Header, now time.Time) (creation, error) {
 	if err := checkMetaSize(h); err != nil {
 		return creation{}, err
 	}
-	for _, name := range []string{headerOwner, headerExpires, headerSecret} {
+	for _, name := range []string{headerOwner, headerExpires, headerSecret, headerGrants} {
 		if n := len(h[name]); n > 1 {
 			return creation{}, tokens.Invalid("%s was given %d times, accepted is once", name, n)
 		}
@@ -59,6 +61,11 @@ func creationOf(h http.Header, now time.Time) (creation, error) {
 	if values, given := h[headerSecret]; given {
 		secret := tokens.Secret(values[0])
 		c.secret = &secret
+	}
+	if values, given := h[headerGrants]; given {
+		if c.allowed, err = grantsOf(values[0]); err != nil {
+			return creation{}, err
+		}
 	}
 	c.meta, err = metaOf(h)
 	return c, err
@@ -86,7 +93,7 @@ func checkMetaSize(h http.Header) error {
 }
 
 func isMeta(name string) bool {
-	return strings.HasPrefix(name, headerCustom) || name == headerOwner || name == headerExpires || name == headerSecret
+	return strings.HasPrefix(name, headerCustom) || name == headerOwner || name == headerExpires || name == headerSecret || name == headerGrants
 }
 
 // metaOf returns the custom metadata, sorted by name.
@@ -193,13 +200,14 @@ func tokenObject(t *tokens.Token, named string) object {
 	if !t.Expires.IsZero() {
 		expiration = t.Expires.UTC().Format(timeForm)
 	}
-	return append(o,
+	o = append(o,
 		field{"id", t.ID},
 		field{"owner", t.Owner},
 		field{"scope", t.Scope.String()},
 		field{"expiration", expiration},
 		field{"creation", t.Created.UTC().Truncate(time.Second).Format(timeForm)},
 	)
+	return append(o, grantsFields(t)...)
 }
 
 // managementItem is a token in the list of a tenant.
@@ -216,7 +224,7 @@ func storageItem(t *tokens.Token) object {
 		{"x_token_domain_meta", t.Scope.String()},
 		{"name", listName(t)},
 		{"lifepoint", lifepoint(t)},
-	}, metaFields(t)...)
+	}, append(grantsFields(t), metaFields(t)...)...)
 }
 
 func metaFields(t *tokens.Token) object {

@@ -38,11 +38,11 @@ type Config struct {
 	Log             Log           `yaml:"log"`
 	Tokens          Tokens        `yaml:"tokens"`
 
-	Accounts  accounts.Config `yaml:",inline"`
-	Upstreams []Upstream      `yaml:"upstreams"`
-	S3        S3              `yaml:"s3"`
-	Road      proxy.Config    `yaml:",inline"`
-	Store     Store           `yaml:"store"`
+	Accounts  accounts.Config     `yaml:",inline"`
+	Upstreams []Upstream          `yaml:"upstreams"`
+	S3        proxy.SigningConfig `yaml:"s3"`
+	Road      proxy.Config        `yaml:",inline"`
+	Store     Store               `yaml:"store"`
 }
 
 // TLS names the certificate of the public listener; empty = plain HTTP.
@@ -77,29 +77,11 @@ type Tokens struct {
 type Upstream struct {
 	upstream.Config `yaml:",inline"`
 
-	S3 *UpstreamS3 `yaml:"s3,omitempty"`
+	S3 *proxy.StorageConfig `yaml:"s3,omitempty"`
 }
 
 // SetDefaults gives an entry the defaults of an upstream.
 func (u *Upstream) SetDefaults() { u.Config = upstream.Default() }
-
-// UpstreamS3 makes an upstream an S3 store.
-type UpstreamS3 struct {
-	AccessKey string        `yaml:"access_key"`
-	SecretKey tokens.Secret `yaml:"secret_key"`
-	Region    string        `yaml:"region"`
-	Payload   string        `yaml:"payload"`
-}
-
-// SetDefaults gives the region and the payload mode.
-func (s *UpstreamS3) SetDefaults() { s.Region, s.Payload = "us-east-1", "auto" }
-
-// S3 is how S3 clients are served.
-type S3 struct {
-	BaseDomains          []string `yaml:"base_domains"`
-	SigV2                bool     `yaml:"sigv2"`
-	AllowUnsignedPayload bool     `yaml:"allow_unsigned_payload"`
-}
 
 // Store says where tokens are kept: in the data directory alone, or in etcd.
 type Store struct {
@@ -137,7 +119,7 @@ func Default() Config {
 			Config: tokens.Default(), Path: "/.TOKEN/", Format: "hex", Cookie: caller.DefaultCookie(),
 			Admins: []string{"admin"}, MaxPerUser: 3,
 		},
-		S3: S3{AllowUnsignedPayload: true},
+		S3: proxy.DefaultSigning(),
 		Store: Store{
 			Etcd: Etcd{Prefix: "/tollgate/"}, MaxStaleness: 5 * time.Second, StaleReads: "deny", MinFree: 256 << 20,
 		},
@@ -157,6 +139,17 @@ func (c *Config) upstreams() []upstream.Config {
 	all := make([]upstream.Config, 0, len(c.Upstreams))
 	for _, u := range c.Upstreams {
 		all = append(all, u.Config)
+	}
+	return all
+}
+
+// storages returns which upstreams are S3 storages, by name.
+func (c *Config) storages() map[string]*proxy.StorageConfig {
+	all := make(map[string]*proxy.StorageConfig)
+	for _, u := range c.Upstreams {
+		if u.S3 != nil {
+			all[u.Name] = u.S3
+		}
 	}
 	return all
 }
@@ -205,6 +198,8 @@ func (c *Config) validate(report func(path, message string)) {
 	c.Validate(report)
 	c.Tokens.validate(under("tokens", report))
 	c.Accounts.Validate(report)
+	c.Accounts.BaseDomains = c.S3.BaseDomains
+	c.Accounts.ValidateBases(func(path, message string) { report("s3.base_domains"+path, message) })
 	names := c.validateUpstreams(report)
 	c.Road.Validate(names, report)
 	c.Store.validate(under("store", report))
@@ -277,7 +272,10 @@ func (c *Config) validateUpstreams(report func(path, message string)) []string {
 			}
 		}
 		if u.S3 != nil {
-			report(section+".s3", "S3 upstreams are not supported yet")
+			u.S3.Validate(under(section+".s3", report))
+			if strings.HasPrefix(strings.Join(u.URLs, ""), "dir:") {
+				report(section+".s3", "an embedded folder does not speak S3; give the url of a storage, or leave s3 out")
+			}
 		}
 	}
 	if names == nil {

@@ -91,6 +91,7 @@ func (g *gatewayProcess) newRules(c Config, old []*upstream.Upstream) (*proxy.Ru
 	}
 	rules, err := proxy.NewRules(c.Road, proxy.Surroundings{
 		Cookie: c.Tokens.Cookie, Upstreams: all, Directory: g.directory.Load, Login: g.admin.LoginPage,
+		Storages: c.storages(), Signing: c.S3,
 	})
 	if err != nil {
 		discard()

@@ -24,6 +24,7 @@ import (
 	"tollgate/metrics/accesslog"
 	"tollgate/proxy"
 	"tollgate/proxy/caller"
+	"tollgate/proxy/sigv4"
 	"tollgate/proxy/upstream"
 	"tollgate/tokens"
 	"tollgate/tokens/accounts"
@@ -165,6 +166,7 @@ func (g *gatewayProcess) assemble(ctx context.Context, c Config, ring *keyring.R
 		Tokens:    g.tokens,
 		Gate:      accounts.NewGate(time.Now, rand.Reader, accounts.DefaultLimits()),
 		Directory: g.directory.Load, PasswordChecked: g.observePassword,
+		Keys: sigv4.NewKeys(signingKeys),
 	}
 	settings, err := adminSettings(c)
 	if err != nil {
@@ -187,6 +189,10 @@ func (g *gatewayProcess) assemble(ctx context.Context, c Config, ring *keyring.R
 	g.closers = append(g.closers, func() error { g.jobs.Wait(); return nil })
 	return nil
 }
+
+// signingKeys is how many keys of S3 clients are kept ready, one a day for
+// each client.
+const signingKeys = 16 << 10
 
 // userByName is the look-up that every request makes.
 func (g *gatewayProcess) userByName(name string) (*tokens.User, bool) {

@@ -77,11 +77,18 @@ type tokenCreateCommand struct {
 	Expires     string `help:"When it ends: +N days, YYYY-MM-DD, YYYY-MM-DDTHH:MM:SS.mmmZ and the like." placeholder:"TIME"`
 	Description string `help:"What it is for." placeholder:"TEXT"`
 	S3          bool   `name:"s3" help:"Make an S3 key pair: access key and secret key."`
+
+	Permission []string `help:"Narrow it to rights like storage.read; can be given again." placeholder:"RIGHT"`
+	Resource   []string `help:"Narrow it to a bucket or a path prefix; can be given again." placeholder:"BUCKET/PREFIX"`
 }
 
 // Run makes a token.
 func (t *tokenCreateCommand) Run(ctx context.Context, p Process) error {
 	c, err := newClient(t.clientFlags, p)
+	if err != nil {
+		return err
+	}
+	grants, err := t.grants()
 	if err != nil {
 		return err
 	}
@@ -91,7 +98,7 @@ func (t *tokenCreateCommand) Run(ctx context.Context, p Process) error {
 	}
 	path, query := t.path(t.clientFlags)
 	query.Set("setcookie", "false")
-	answer, body, err := c.call(ctx, http.MethodPost, path, query, t.header(secret))
+	answer, body, err := c.call(ctx, http.MethodPost, path, query, t.header(secret, grants))
 	if err != nil {
 		return err
 	}
@@ -125,11 +132,28 @@ func shown(ctx context.Context, c *client, path string, query url.Values) (map[s
 	return about, nil
 }
 
-func (t *tokenCreateCommand) header(secret string) http.Header {
+// grants returns what the token is narrowed to, as the gateway reads it;
+// empty = it is not.
+func (t *tokenCreateCommand) grants() (string, error) {
+	if len(t.Permission) == 0 && len(t.Resource) == 0 {
+		return "", nil
+	}
+	if len(t.Permission) == 0 {
+		return "", &usageError{"--resource needs a --permission, for instance --permission storage.*"}
+	}
+	grant := map[string][]string{"permissions": t.Permission}
+	if len(t.Resource) > 0 {
+		grant["resources"] = t.Resource
+	}
+	text, err := json.Marshal([]any{grant})
+	return string(text), err
+}
+
+func (t *tokenCreateCommand) header(secret, grants string) http.Header {
 	h := http.Header{}
 	for name, value := range map[string]string{
 		"X-Owner-Meta": t.Owner, "X-User-Token-Expires-Meta": t.Expires,
-		"X-Custom-Meta-Source": t.Description, "X-User-Secret-Key-Meta": secret,
+		"X-Custom-Meta-Source": t.Description, "X-User-Secret-Key-Meta": secret, "X-User-Token-Grants-Meta": grants,
 	} {
 		if value != "" {
 			h.Set(name, value)

@@ -233,9 +233,9 @@ func TestRefusalsLookRight(t *testing.T) {
 		{"KnownNotAllowed", ask{method: "PUT", user: jane}, 403, "application/problem+json", "", 0},
 		{"SignatureV4", ask{header: headers("Authorization", "AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0")}, 403, "application/xml", "", 0},
 		{"SignatureV2", ask{header: headers("Authorization", "AWS x:y")}, 403, "application/xml", "", 0},
-		{"Presigned", ask{target: "/b/k?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature=0", header: headers("Accept", "text/html")}, 403, "application/xml", "", 0},
-		{"PresignedEncodedName", ask{target: "/b/k?X%2DAmz-Signature=0"}, 403, "application/xml", "", 0},
-		{"SignatureOnManagementPath", ask{method: "POST", target: "/.TOKEN/", header: headers("Authorization", "AWS4-HMAC-SHA256 x")}, 403, "application/xml", "", 0},
+		{"Presigned", ask{target: "/b/k?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature=0", header: headers("Accept", "text/html")}, 400, "application/xml", "", 0},
+		{"PresignedEncodedName", ask{target: "/b/k?X%2DAmz-Signature=0"}, 400, "application/xml", "", 0},
+		{"SignatureOnManagementPath", ask{method: "POST", target: "/.TOKEN/", header: headers("Authorization", "AWS4-HMAC-SHA256 x")}, 400, "application/xml", "", 0},
 		{"SignatureAndOther", ask{target: "/b/k?X-Amz-Signature=0", user: john}, 400, "application/xml", "", 0},
 		{"NoTenant", ask{host: hostNoOne, user: root}, 404, "application/problem+json", "", 0},
 	} {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"tollgate/proxy/sigv4"
 	"tollgate/tokens"
 	"tollgate/tokens/accounts"
 )
@@ -21,6 +22,9 @@ type Caller struct {
 	// Degraded is why a credential that was sent counts as none; nil if none
 	// was sent or it counts.
 	Degraded error
+	// Seed is what the signatures of a body's chunks hang on, with
+	// Signature.
+	Seed *sigv4.Seed
 }
 
 // Callers turns credentials into callers.
@@ -31,12 +35,18 @@ type Callers struct {
 	// PasswordChecked is told how each check of a password ended; nil =
 	// nobody is told.
 	PasswordChecked func(err error)
+	// Keys are the signing keys of who came before; nil = no signature
+	// counts.
+	Keys *sigv4.Keys
+
+	explained budget
 }
 
 // Identify returns who stands behind a credential. A cookie that does not
 // authenticate gives the anonymous caller; every other credential that does
 // not is an error: those of tokens.Service.Verify, accounts.ErrBadPassword,
-// accounts.ErrBusy, ErrSignature. A store that fails is an error in every
+// accounts.ErrBusy, ErrSignature, and for a signature a *MismatchError and
+// those of its Proof. A store that fails is an error in every
 // form. The caller that comes with an error names the token, if there is one,
 // for the log.
 func (c *Callers) Identify(ctx context.Context, cred Credential) (Caller, error) {
@@ -51,6 +61,7 @@ func (c *Callers) Identify(ctx context.Context, cred Credential) (Caller, error)
 	case Cookie:
 		return c.byCookie(ctx, cred)
 	case Signature:
+		return c.bySignature(ctx, cred)
 	}
 	return Caller{Form: cred.Form}, ErrSignature
 }

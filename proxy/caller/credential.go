@@ -22,9 +22,9 @@ var (
 	ErrAmbiguous = errors.New("ambiguous credentials")
 	// ErrMalformed: an explicit credential cannot be read.
 	ErrMalformed = errors.New("malformed credential")
-	// ErrSignature: the request carries an S3 signature, which nothing here
-	// can verify.
-	ErrSignature = errors.New("signatures are not supported")
+	// ErrSignature: the request carries an S3 signature where none is looked
+	// at.
+	ErrSignature = errors.New("signatures do not count here")
 )
 
 // Credential is what a request presents: the one credential that counts. The
@@ -33,6 +33,10 @@ type Credential struct {
 	Form   Form
 	Name   string        // the user, with Basic and LoginForm
 	Secret tokens.Secret // the password or the token's value
+	// Proof is the signature, with Signature, once it was read; and Region
+	// what it must be for.
+	Proof  Proof
+	Region string
 
 	// conflict: two cookies of our name with different values, of which
 	// neither authenticates.

@@ -48,6 +48,7 @@ type attempt struct {
 // roundTrip sends the request to s and returns the head of its answer.
 func (a *attempt) roundTrip(s *server) (*http.Response, error) {
 	ex := a.ex
+	ex.sign(s)
 	in := ex.out.Request
 	ctx, cancel := context.WithCancelCause(ex.client)
 	a.cancel = cancel

@@ -76,6 +76,22 @@ func (ex *exchange) prepare() {
 	ex.startWatch()
 }
 
+// sign lets the request be signed for a server. What an earlier attempt was
+// given is left alone, since net/http may still be reading it.
+func (ex *exchange) sign(s *server) {
+	if ex.out.Sign == nil {
+		return
+	}
+	if ex.report.Attempts > 1 {
+		again := ex.out.Request.WithContext(ex.client)
+		again.Header = again.Header.Clone()
+		ex.mu.Lock()
+		ex.out.Request = again
+		ex.mu.Unlock()
+	}
+	ex.out.Sign(s.url.Host, ex.out.Request.Header)
+}
+
 // tidy keeps net/http from adding to the header and from reading meaning
 // into it.
 func tidy(h http.Header, upgrade string) {

@@ -161,6 +161,10 @@ type Outgoing struct {
 	// Target is the request-target in origin-form; it reaches the server
 	// byte for byte.
 	Target string
+	// Sign is called before the request is sent to a server, again for each
+	// server, and may change the header: host is the Host that the server
+	// will see. Nil = nothing is signed. Request.Host must be empty then.
+	Sign func(host string, h http.Header)
 	// Upgrade is the protocol to ask for with Connection: Upgrade, or empty.
 	Upgrade string
 	// Response is called on each head of the answer before it goes to the

@@ -28,6 +28,10 @@ type Config struct {
 	Tenants []TenantConfig `yaml:"tenants"`
 	Roles   []RoleConfig   `yaml:"roles"`
 	Users   []UserConfig   `yaml:"users"`
+	// BaseDomains are the hosts below which a name is a bucket:
+	// bucket.base belongs to the tenant and the domain of base. The
+	// configuration has them elsewhere.
+	BaseDomains []string `yaml:"-"`
 }
 
 // TenantConfig is a tenant and the hosts that belong to it: names, *.suffix

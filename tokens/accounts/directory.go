@@ -51,7 +51,7 @@ func NewDirectory(cfg Config, stored []Stored, admins []string) *Directory {
 	for _, s := range stored {
 		b.add(s.config())
 	}
-	return &Directory{users: b.users, places: newPlaces(cfg.Tenants), dummy: b.dummy()}
+	return &Directory{users: b.users, places: newPlaces(cfg.Tenants, cfg.BaseDomains), dummy: b.dummy()}
 }
 
 // Lookup returns the account of the user with exactly that name. It does not

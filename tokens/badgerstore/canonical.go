@@ -32,6 +32,9 @@ func canonical(t *tokens.Token) (*tokens.Token, error) {
 			return nil, fmt.Errorf("%w: a name of %d bytes, at most %d are taken", errTooLong, len(name), maxName)
 		}
 	}
+	if err := t.Allowed.Validate(); err != nil {
+		return nil, err
+	}
 	c := t.Clone()
 	for _, at := range []*time.Time{&c.Created, &c.Expires, &c.Revoked.At} {
 		if at.IsZero() {

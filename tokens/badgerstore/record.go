@@ -39,6 +39,7 @@ const (
 	tagRevokedAt
 	tagRevokedBy
 	tagRevision
+	tagAllowed
 	tagCount // one more than the last
 )
 
@@ -72,6 +73,7 @@ func encodeRecord(t *tokens.Token) []byte {
 	b = appendTime(b, tagRevokedAt, t.Revoked.At)
 	b = appendField(b, tagRevokedBy, t.Revoked.By)
 	b = appendNumber(b, tagRevision, t.Revision)
+	b = appendField(b, tagAllowed, allowedField(t.Allowed))
 	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli()))
 }
 
@@ -190,14 +192,15 @@ func tokenOf(f *[tagCount]string) (*tokens.Token, error) {
 	if t.Hash == (tokens.Hash{}) {
 		return nil, fmt.Errorf("%w: hash is zero", errRecord)
 	}
-	var ok [5]bool
+	var ok [6]bool
 	t.Created, ok[0] = timeField(f[tagCreated])
 	t.Expires, ok[1] = timeField(f[tagExpires])
 	t.Revoked.At, ok[2] = timeField(f[tagRevokedAt])
 	t.Revision, ok[3] = numberField(f[tagRevision])
 	t.Meta, ok[4] = metaOf(f[tagMeta])
-	if ok != [5]bool{true, true, true, true, true} || t.Revision == 0 {
-		return nil, fmt.Errorf("%w: a time, the metadata or the revision cannot be read", errRecord)
+	t.Allowed, ok[5] = allowedOf(f[tagAllowed])
+	if ok != [6]bool{true, true, true, true, true, true} || t.Revision == 0 {
+		return nil, fmt.Errorf("%w: a time, the metadata, the revision or what it allows cannot be read", errRecord)
 	}
 	return t, nil
 }

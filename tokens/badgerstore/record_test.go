@@ -28,9 +28,15 @@ func goldenTokens() map[string]*tokens.Token {
 		Revoked:  tokens.Revocation{At: time.UnixMilli(1_900_000_030_003).UTC(), By: "root"},
 		Revision: 1<<40 + 7,
 	}
+	narrowed := *full
+	narrowed.Allowed = tokens.Allowances{
+		{Permissions: tokens.StorageRead | tokens.StorageList, Resources: []tokens.Resource{"bucket", "other/grüße/"}},
+		{Permissions: tokens.Everything},
+	}
 	return map[string]*tokens.Token{
-		"full":  full,
-		"least": {ID: "1", Hash: tokens.HashOf("least"), Revision: 1},
+		"narrow": &narrowed,
+		"full":   full,
+		"least":  {ID: "1", Hash: tokens.HashOf("least"), Revision: 1},
 		"endless": {
 			ID: "0000000000000000000043", Hash: tokens.HashOf("endless"), API: tokens.ContentGateway,
 			Owner: "ada", Creator: "ada", Scope: tokens.Scope{Tenant: "acme"},
@@ -176,6 +182,14 @@ func TestMalformedRecordsWithAGoodChecksumAreRefused(t *testing.T) {
 		"meta cut off":       revision(appendField(head(), tagMeta, "\x01\x01a")),
 		"meta too many":      revision(appendField(head(), tagMeta, "\xff\xff\xff\xff\x07")),
 		"meta and more":      revision(appendField(head(), tagMeta, "\x01\x01a\x01bx")),
+		"allowed of none":    appendField(revision(head()), tagAllowed, "\x00"),
+		"allowed nothing":    appendField(revision(head()), tagAllowed, "\x01\x00\x00"),
+		"allowed unknown":    appendField(revision(head()), tagAllowed, "\x01\x80\x80\x80\x80\x01\x00"),
+		"allowed nowhere":    appendField(revision(head()), tagAllowed, "\x01\x01\x01\x00"),
+		"allowed cut off":    appendField(revision(head()), tagAllowed, "\x01\x01\x02\x01a"),
+		"allowed and more":   appendField(revision(head()), tagAllowed, "\x01\x01\x01\x01ax"),
+		"allowed too many":   appendField(revision(head()), tagAllowed, "\xff\xff\xff\xff\x07\x01\x00"),
+		"allowed off bounds": appendField(revision(head()), tagAllowed, "\x01\x01\x01\x02.."),
 	}
 	if _, err := decodeRecord(sealed(revision(head()))); err != nil {
 		t.Fatalf("the well-formed record is refused: %v", err)

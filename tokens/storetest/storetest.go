@@ -63,6 +63,9 @@ func sample(n int) *tokens.Token {
 		Created:   epoch(),
 		Expires:   after(time.Hour),
 		Meta:      []tokens.Meta{{Name: "ticket", Value: "Nº 7"}, {Name: "empty"}},
+		Allowed: tokens.Allowances{
+			{Permissions: tokens.StorageRead, Resources: []tokens.Resource{"bucket/a", "b"}}, {Permissions: tokens.TokensAll},
+		},
 	}
 }
 

@@ -26,7 +26,7 @@ type loaded struct {
 }
 
 // lateAnswers is how long answers may come after the end.
-const lateAnswers = 5 * time.Second
+const lateAnswers = 20 * time.Second
 
 // load sends one request over and over on each of its connections.
 type load struct {

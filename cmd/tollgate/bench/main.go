@@ -3,6 +3,9 @@
 //
 //	go run ./cmd/tollgate/bench
 //
+// A second part measures signed S3 requests to a real storage, versitygw, with
+// the gateway and without; versitygw is built if it is not there.
+//
 // Backend, gateways and load are processes of their own on loopback. The rounds
 // are interleaved, so that a machine that others use too disturbs all rows
 // alike: the ratios can be relied on, the rates are context.
@@ -22,12 +25,21 @@ import (
 	"time"
 )
 
+// The parts of the benchmark.
+const (
+	partProxy = "proxy"
+	partS3    = "s3"
+	partAll   = "all"
+)
+
 // settings are what the flags say.
 type settings struct {
 	rounds   int
 	duration time.Duration
 	conns    int
 	size     int
+	object   int
+	part     string
 	json     bool
 	profile  string
 }
@@ -89,35 +101,47 @@ func parseSettings(args []string, messages io.Writer) (settings, error) {
 	f.DurationVar(&s.duration, "duration", 4*time.Second, "how long each measurement takes")
 	f.IntVar(&s.conns, "conns", 64, "keep-alive connections of the load")
 	f.IntVar(&s.size, "size", 1024, "bytes of an answer's body")
+	f.IntVar(&s.object, "object", 64<<20, "bytes of a large object in the S3 part")
+	f.StringVar(&s.part, "part", partAll, "what is measured: proxy, s3 or all")
 	f.BoolVar(&s.json, "json", false, "print JSON instead of the table")
-	f.StringVar(&s.profile, "profile", "", "also write a CPU profile of tollgate under load to this `file`")
+	f.StringVar(&s.profile, "profile", "", "also write a CPU profile of tollgate to this `file`, under the load of a bearer token or, with -part s3, of signed GETs")
 	if err := f.Parse(args); err != nil {
 		return s, err
 	}
-	switch {
-	case f.NArg() > 0:
+	if f.NArg() > 0 {
 		return s, fmt.Errorf("unexpected argument %q", f.Arg(0))
-	case s.rounds < 1 || s.rounds > 1000:
-		return s, fmt.Errorf("-rounds was read as %d, accepted is 1 to 1000", s.rounds)
-	case s.duration < 100*time.Millisecond || s.duration > 10*time.Minute:
-		return s, fmt.Errorf("-duration was read as %s, accepted is 100ms to 10m", s.duration)
-	case s.conns < 1 || s.conns > 10_000:
-		return s, fmt.Errorf("-conns was read as %d, accepted is 1 to 10000", s.conns)
-	case s.size < 1 || s.size > 1<<30:
-		return s, fmt.Errorf("-size was read as %d, accepted is 1 to %d", s.size, 1<<30)
 	}
-	return s, nil
+	return s, s.check()
+}
+
+// check holds the settings to their bounds.
+func (s settings) check() error {
+	for _, bound := range [...]struct {
+		flag       string
+		value, max int
+	}{{"rounds", s.rounds, 1000}, {"conns", s.conns, 10_000}, {"size", s.size, 1 << 30}, {"object", s.object, 1 << 30}} {
+		if bound.value < 1 || bound.value > bound.max {
+			return fmt.Errorf("-%s was read as %d, accepted is 1 to %d", bound.flag, bound.value, bound.max)
+		}
+	}
+	switch {
+	case s.duration < 100*time.Millisecond || s.duration > 10*time.Minute:
+		return fmt.Errorf("-duration was read as %s, accepted is 100ms to 10m", s.duration)
+	case s.part != partAll && s.part != partProxy && s.part != partS3:
+		return fmt.Errorf("-part was read as %q, accepted are proxy, s3 and all", s.part)
+	}
+	return nil
 }
 
 // The bounds of what is not measurement.
 const (
-	startLimit = 5 * time.Minute  // building and starting
-	cellLimit  = 10 * time.Second // around one measurement
+	startLimit = 15 * time.Minute // building and starting, the storage too
+	cellLimit  = 30 * time.Second // around one measurement
 )
 
 // limit is how long the whole run may take.
 func (s settings) limit() time.Duration {
-	const rows = 4
+	rows := 5 + 2*len(objectKinds(s))
 	return startLimit + time.Duration(s.rounds*rows+1)*(2*s.duration+cellLimit)
 }
 

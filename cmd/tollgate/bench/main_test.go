@@ -24,6 +24,11 @@ import (
 func TestMain(m *testing.M) {
 	roles := []string{roleBackend, roleProxy, roleLoad, rolePinned}
 	if len(os.Args) < 2 || !slices.Contains(roles, os.Args[1]) {
+		// With the race detector each of the processes would wait for a second
+		// before it ends.
+		if err := os.Setenv("GORACE", os.Getenv("GORACE")+" atexit_sleep_ms=0"); err != nil {
+			panic(err)
+		}
 		goleak.VerifyTestMain(m)
 		return
 	}
@@ -44,7 +49,7 @@ func TestSettingsHaveDefaultsAndBounds(t *testing.T) {
 		want string // part of the error; empty = accepted
 	}{
 		{"nothing", nil, ""},
-		{"everything", []string{"-rounds=1", "-duration=100ms", "-conns=1", "-size=1", "-json", "-profile=x"}, ""},
+		{"everything", []string{"-rounds=1", "-duration=100ms", "-conns=1", "-size=1", "-object=1", "-part=s3", "-json", "-profile=x"}, ""},
 		{"no round", []string{"-rounds=0"}, "-rounds was read as 0"},
 		{"too many rounds", []string{"-rounds=1001"}, "-rounds was read as 1001"},
 		{"a short time", []string{"-duration=99ms"}, "-duration was read as 99ms"},
@@ -53,6 +58,9 @@ func TestSettingsHaveDefaultsAndBounds(t *testing.T) {
 		{"too many connections", []string{"-conns=10001"}, "-conns was read as 10001"},
 		{"no body", []string{"-size=0"}, "-size was read as 0"},
 		{"a huge body", []string{"-size=1073741825"}, "-size was read as 1073741825"},
+		{"no object", []string{"-object=0"}, "-object was read as 0"},
+		{"a huge object", []string{"-object=1073741825"}, "-object was read as 1073741825"},
+		{"an unknown part", []string{"-part=S3"}, `-part was read as "S3"`},
 		{"an unknown role", []string{"server"}, `unexpected argument "server"`},
 		{"an unknown flag", []string{"-x"}, "not defined"},
 	}
@@ -98,7 +106,7 @@ func TestBenchmarkMeasuresEveryRowAndWritesAProfile(t *testing.T) {
 	}
 	profile := filepath.Join(t.TempDir(), "cpu")
 	var out, progress bytes.Buffer
-	args := []string{"-rounds=1", "-duration=200ms", "-conns=4", "-json", "-profile=" + profile}
+	args := []string{"-rounds=1", "-duration=200ms", "-conns=4", "-part=proxy", "-json", "-profile=" + profile}
 	if err := run(t.Context(), args, nil, &out, &progress); err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +123,7 @@ func TestBenchmarkMeasuresEveryRowAndWritesAProfile(t *testing.T) {
 	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
 		t.Fatalf("%v in %s", err, out.Bytes())
 	}
-	names := []string{rowBackend, rowProxy, rowCookie, rowBearer}
+	names := []string{rowBackend, rowProxy, rowCookie, rowSigned, rowBearer}
 	if len(got.Rows) != len(names) || len(got.Notes) == 0 {
 		t.Fatalf("got %+v", got)
 	}

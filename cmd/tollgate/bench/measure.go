@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -22,7 +23,12 @@ type row struct {
 	address string
 	request []byte
 	gateway *process // nil = there is none
-	refuses []byte   // a request that must be answered with 401; nil = none is
+	refuses []byte   // a request that must be refused; nil = none is
+	refusal int      // the status of that; 0 = 401
+
+	// sign makes the request anew, which is good for some minutes only; nil =
+	// it stays good.
+	sign func(now time.Time) ([]byte, error)
 }
 
 // The names of the rows.
@@ -31,6 +37,7 @@ const (
 	rowProxy   = "httputil.ReverseProxy"
 	rowCookie  = "tollgate, cookie"
 	rowBearer  = "tollgate, bearer"
+	rowSigned  = "tollgate, S3 signed" // and signed anew for the backend
 )
 
 // wrongToken has the form of a token.
@@ -49,29 +56,45 @@ func measure(ctx context.Context, s settings, progress io.Writer) (*report, erro
 	defer func() { _ = os.RemoveAll(dir) }()
 	l := &launcher{self: self, dir: dir, plan: planCores()}
 	defer l.stop()
+	result := newReport(s, l.plan)
+	if s.part != partS3 {
+		if err := l.measureProxy(ctx, s, result, progress); err != nil {
+			return nil, err
+		}
+		l.stop()
+	}
+	if s.part != partProxy {
+		if err := l.measureS3(ctx, s, result, progress); err != nil {
+			return nil, fmt.Errorf("s3: %w", err)
+		}
+	}
+	return result, nil
+}
+
+// measureProxy measures proxied requests that carry a token.
+func (l *launcher) measureProxy(ctx context.Context, s settings, result *report, progress io.Writer) error {
 	g, rows, err := startAll(ctx, l, s)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, r := range rows {
 		if err := r.verify(ctx, s); err != nil {
-			return nil, fmt.Errorf("%s: %w", r.name, err)
+			return fmt.Errorf("%s: %w", r.name, err)
 		}
 	}
-	result := newReport(s, l.plan)
 	for round := range s.rounds {
 		if _, err := fmt.Fprintf(progress, "round %d of %d\n", round+1, s.rounds); err != nil {
-			return nil, err
+			return err
 		}
 		if err := l.round(ctx, s, round, rows, result); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if s.profile != "" {
-		err = l.profile(ctx, s, g, rows)
+		err = l.profile(ctx, s, g, rows[len(rows)-1])
 	}
 	result.summarise()
-	return result, err
+	return err
 }
 
 // startAll starts backend and gateways. They stay for all rounds: a gateway
@@ -86,7 +109,11 @@ func startAll(ctx context.Context, l *launcher, s settings) (*tollgate, []row, e
 	if err != nil {
 		return nil, nil, err
 	}
-	g, err := startTollgate(ctx, l, backend)
+	g, err := startTollgate(ctx, l, gatewayOf{name: partProxy, upstream: fmt.Sprintf(`urls: ["http://%s"], max_idle_connections: 10000`, backend)})
+	if err != nil {
+		return nil, nil, err
+	}
+	signed, err := startSigned(ctx, l, s, backend)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -101,8 +128,29 @@ func startAll(ctx context.Context, l *launcher, s settings) (*tollgate, []row, e
 		{name: rowBackend, address: backend, request: requestBytes(backend, "")},
 		{name: rowProxy, address: proxyAddress, request: requestBytes(proxyAddress, ""), gateway: proxy},
 		through(rowCookie, cookie),
+		signed,
 		through(rowBearer, bearer),
 	}, nil
+}
+
+// startSigned starts the gateway that takes the backend for an S3 storage: it
+// checks a signature and makes one.
+func startSigned(ctx context.Context, l *launcher, s settings, backend string) (row, error) {
+	g, err := startStorageGateway(ctx, l, "signed", backend)
+	if err != nil {
+		return row{}, err
+	}
+	at := g.site()
+	o := object{method: http.MethodGet, key: "object", size: s.size}
+	r := row{
+		name: rowSigned, address: g.address, gateway: g.process, refusal: http.StatusForbidden,
+		sign: func(now time.Time) ([]byte, error) { return o.request(at.signer, at.address, now) },
+	}
+	if r.request, err = r.sign(time.Now()); err != nil {
+		return row{}, err
+	}
+	r.refuses, err = o.request(signerOf(at.signer.AccessKey, wrongToken), at.address, time.Now())
+	return r, err
 }
 
 // verify holds that a row does what it is measured for.
@@ -115,10 +163,11 @@ func (r row) verify(ctx context.Context, s settings) error {
 	}
 	refused := answer{status: http.StatusUnauthorized, length: -1}
 	if err := expect(ctx, r.address, requestBytes(r.address, ""), refused); err != nil {
-		return fmt.Errorf("no token: %w", err)
+		return fmt.Errorf("no credential: %w", err)
 	}
+	refused.status = cmp.Or(r.refusal, refused.status)
 	if err := expect(ctx, r.address, r.refuses, refused); err != nil {
-		return fmt.Errorf("a wrong token: %w", err)
+		return fmt.Errorf("a wrong credential: %w", err)
 	}
 	return nil
 }
@@ -182,6 +231,12 @@ func (l *launcher) round(ctx context.Context, s settings, number int, rows []row
 
 // measure measures a row once.
 func (l *launcher) measure(ctx context.Context, s settings, r row) (cell, error) {
+	if r.sign != nil {
+		var err error
+		if r.request, err = r.sign(time.Now()); err != nil {
+			return cell{}, err
+		}
+	}
 	if _, err := l.load(ctx, s, r, s.warmUp()); err != nil {
 		return cell{}, err
 	}
@@ -240,12 +295,12 @@ func (l *launcher) load(ctx context.Context, s settings, r row, length time.Dura
 	return seen, nil
 }
 
-// profile runs the load of the last row while tollgate makes a profile.
-func (l *launcher) profile(ctx context.Context, s settings, g *tollgate, rows []row) error {
+// profile runs the load of a row while tollgate makes a profile.
+func (l *launcher) profile(ctx context.Context, s settings, g *tollgate, r row) error {
 	ctx, done := context.WithTimeout(ctx, 2*s.duration+cellLimit)
 	defer done()
 	profiled := make(chan error, 1)
 	go func() { profiled <- g.profile(ctx, s.profile, s.duration) }()
-	_, err := l.load(ctx, s, rows[len(rows)-1], s.duration+s.duration/4)
+	_, err := l.load(ctx, s, r, s.duration+s.duration/4)
 	return errors.Join(err, <-profiled)
 }

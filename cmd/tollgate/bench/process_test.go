@@ -162,9 +162,9 @@ func TestOnlyAGatewayThatChecksIsMeasured(t *testing.T) {
 		{"one that checks", 200, 401, 401, 2, ""},
 		{"one that refuses all", 401, 401, 401, 2, "the request that is measured"},
 		{"one that answers something else", 200, 401, 401, 3, "the request that is measured"},
-		{"one that needs no token", 200, 200, 401, 2, "no token"},
-		{"one that takes any token", 200, 401, 200, 2, "a wrong token"},
-		{"one that forbids", 200, 401, 403, 2, "a wrong token"},
+		{"one that needs no token", 200, 200, 401, 2, "no credential"},
+		{"one that takes any token", 200, 401, 200, 2, "a wrong credential"},
+		{"one that forbids", 200, 401, 403, 2, "a wrong credential"},
 	}
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"runtime"
@@ -72,25 +73,31 @@ func span(least, greatest number) string {
 // report collects measurements.
 type report struct {
 	Notes []string  `json:"notes"`
-	Rows  []summary `json:"rows"`
+	Rows  []summary `json:"rows,omitempty"`
+	S3    []objects `json:"s3,omitempty"`
 
 	names []string
 	cells map[string][]cell // by row, in the order of the rounds
 }
 
 func newReport(s settings, plan corePlan) *report {
-	return &report{
+	r := &report{
 		Notes: []string{
 			fmt.Sprintf("%s, %d cores, %s/%s, %s", processor(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version()),
 			plan.note,
-			fmt.Sprintf("medians of %d interleaved rounds of %s, %d keep-alive connections, answers of %d bytes, one token", s.rounds, s.duration, s.conns, s.size),
-			"ratios: a round's figure by that of " + rowProxy + " in the same round; median (least to greatest)",
-			"cpu: processor time of the gateway for each request; busy: share of a core that it got. Below about 0.9 the load, or other work on that core, was the limit: rely on cpu",
-			"tollgate writes its access log and counts its metrics; " + rowProxy + " checks, logs and counts nothing",
+			"cpu: processor time of the gateway for each request; busy: share of a core that it got. Below about 0.9 the load, the storage, or other work on that core, was the limit: rely on cpu",
 		},
-		names: []string{rowBackend, rowProxy, rowCookie, rowBearer},
+		names: []string{rowBackend, rowProxy, rowCookie, rowSigned, rowBearer},
 		cells: map[string][]cell{},
 	}
+	if s.part != partS3 {
+		r.Notes = append(r.Notes,
+			fmt.Sprintf("medians of %d interleaved rounds of %s, %d keep-alive connections, answers of %d bytes, one token", s.rounds, s.duration, s.conns, s.size),
+			"ratios: a round's figure by that of "+rowProxy+" in the same round; median (least to greatest)",
+			"tollgate writes its access log and counts its metrics; "+rowProxy+" checks, logs and counts nothing",
+		)
+	}
+	return r
 }
 
 // processor returns the name of the machine's processor.
@@ -170,10 +177,26 @@ func median(values []float64) float64 {
 // padded makes the first column begin at the left.
 func padded(name string) string { return fmt.Sprintf("%-*s", len(rowProxy), name) }
 
-// text returns the table and the notes.
+// text returns the tables and the notes.
 func (r *report) text() string {
 	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
+	if len(r.Rows) > 0 {
+		r.writeRows(&b)
+		b.WriteString("\n")
+	}
+	if len(r.S3) > 0 {
+		writeObjects(&b, r.S3)
+		b.WriteString("\n")
+	}
+	b.WriteString(failures(r))
+	for _, n := range r.Notes {
+		fmt.Fprintf(&b, "- %s\n", n)
+	}
+	return b.String()
+}
+
+func (r *report) writeRows(out io.Writer) {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	// Writing to a Builder does not fail.
 	_, _ = fmt.Fprintln(w, padded("gateway")+"\treq/s\tratio\t(range)\tp50 ms\tp99 ms\tcpu us/req\tcpu ratio\t(range)\tbusy\terrors\t")
 	for _, s := range r.Rows {
@@ -182,14 +205,4 @@ func (r *report) text() string {
 			s.CPU.text("%.1f"), s.CPURatio.text("%.2f"), span(s.CPUMin, s.CPUMax), s.Busy.text("%.2f"), s.Errors)
 	}
 	_ = w.Flush()
-	b.WriteString("\n")
-	for _, s := range r.Rows {
-		if s.Failure != "" {
-			fmt.Fprintf(&b, "- first error of %s: %s\n", s.Name, s.Failure)
-		}
-	}
-	for _, n := range r.Notes {
-		fmt.Fprintf(&b, "- %s\n", n)
-	}
-	return b.String()
 }

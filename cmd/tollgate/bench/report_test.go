@@ -17,7 +17,7 @@ func measured() *report {
 	r.add(rowBackend, newCell(loaded{Requests: 4000, Took: time.Second, P50: time.Millisecond, P99: 2 * time.Millisecond}, 0, errNoGateway))
 	r.add(rowProxy, newCell(loaded{Requests: 2000, Took: time.Second, P50: 4 * time.Millisecond}, 500*time.Millisecond, nil))
 	r.add(rowProxy, newCell(loaded{Requests: 1000, Took: time.Second, P50: 8 * time.Millisecond}, 250*time.Millisecond, nil))
-	for _, name := range []string{rowCookie, rowBearer} {
+	for _, name := range []string{rowCookie, rowSigned, rowBearer} {
 		r.add(name, newCell(loaded{Requests: 1000, Took: time.Second}, 500*time.Millisecond, nil))
 		r.add(name, newCell(loaded{Requests: 1490, Errors: 10, Failure: "status 401", Took: 2 * time.Second}, 600*time.Millisecond, nil))
 	}
@@ -61,6 +61,7 @@ func TestTableHasAllRowsSideBySide(t *testing.T) {
 		{"backend", "alone", "6000", "4.00", "(4.00-4.00)", "1.00", "2.00", "-", "-", "-", "-", "0"},
 		{rowProxy, "1500", "1.00", "(1.00-1.00)", "6.00", "0.00", "250.0", "1.00", "(1.00-1.00)", "0.38", "0"},
 		{"tollgate,", "cookie", "872", "0.62", "(0.50-0.74)", "0.00", "0.00", "450.0", "1.80", "(1.60-2.00)", "0.40", "10"},
+		{"tollgate,", "S3", "signed", "872", "0.62", "(0.50-0.74)", "0.00", "0.00", "450.0", "1.80", "(1.60-2.00)", "0.40", "10"},
 		{"tollgate,", "bearer", "872", "0.62", "(0.50-0.74)", "0.00", "0.00", "450.0", "1.80", "(1.60-2.00)", "0.40", "10"},
 	}
 	for i, fields := range want {

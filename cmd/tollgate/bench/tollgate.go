@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"tollgate/tokens"
 )
 
 // tollgate is the gateway under test.
@@ -31,22 +33,33 @@ const (
 
 const program = "tollgate/cmd/tollgate"
 
-// startTollgate builds the program, starts it before a backend and makes a
-// token. Access log and metrics are on, as they are by default.
-func startTollgate(ctx context.Context, l *launcher, backend string) (*tollgate, error) {
-	binary := filepath.Join(l.dir, "tollgate")
-	if _, err := output("build", l.command(ctx, nil, "go", "build", "-o", binary, program), nil); err != nil {
+// gatewayOf says which gateway is started.
+type gatewayOf struct {
+	name     string        // of its directory
+	upstream string        // YAML of its upstream, without the name
+	secret   tokens.Secret // the secret key of its token, for signing; empty = none
+}
+
+// startTollgate starts the program and makes a token. Access log and metrics
+// are on, as they are by default.
+func startTollgate(ctx context.Context, l *launcher, of gatewayOf) (*tollgate, error) {
+	binary, err := l.build(ctx)
+	if err != nil {
 		return nil, err
 	}
 	hash, err := output("hash-password", l.command(ctx, nil, binary, "user", "hash-password"), strings.NewReader(password+"\n"))
 	if err != nil {
 		return nil, err
 	}
-	file := filepath.Join(l.dir, "config.yaml")
-	if err := os.WriteFile(file, configuration(l.dir, backend, string(bytes.TrimSpace(hash))), 0o600); err != nil {
+	dir := filepath.Join(l.dir, of.name)
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return nil, err
+	}
+	file := filepath.Join(dir, "config.yaml")
+	if err := os.WriteFile(file, configuration(dir, of.upstream, string(bytes.TrimSpace(hash))), 0o600); err != nil {
 		return nil, fmt.Errorf("write the configuration: %w", err)
 	}
-	logName := filepath.Join(l.dir, "tollgate.log")
+	logName := filepath.Join(dir, "tollgate.log")
 	logFile, err := os.Create(logName) // #nosec G304 -- in our own directory
 	if err != nil {
 		return nil, fmt.Errorf("make the log: %w", err)
@@ -61,18 +74,28 @@ func startTollgate(ctx context.Context, l *launcher, backend string) (*tollgate,
 	if err := g.awaitReady(ctx, logName); err != nil {
 		return nil, err
 	}
-	return g, g.login(ctx)
+	return g, g.login(ctx, of.secret)
 }
 
-func configuration(dir, backend, hash string) []byte {
+// build builds the program once.
+func (l *launcher) build(ctx context.Context) (string, error) {
+	binary := filepath.Join(l.dir, "tollgate")
+	if _, err := os.Stat(binary); err == nil {
+		return binary, nil
+	}
+	_, err := output("build", l.command(ctx, nil, "go", "build", "-o", binary, program), nil)
+	return binary, err
+}
+
+func configuration(dir, upstream, hash string) []byte {
 	return fmt.Appendf(nil, `listen: 127.0.0.1:0
 internal: {listen: 127.0.0.1:0}
 data_dir: %q
 log: {level: info, access: true}
 store: {min_free: 1048576}
 users: [{name: %s, password_hash: %q, tenants: [any]}]
-upstreams: [{name: storage, urls: ["http://%s"], max_idle_connections: 10000}]
-`, filepath.Join(dir, "data"), user, hash, backend)
+upstreams: [{name: storage, %s}]
+`, filepath.Join(dir, "data"), user, hash, upstream)
 }
 
 const (
@@ -115,12 +138,15 @@ func readyLine(text []byte) (public, internal string) {
 }
 
 // login makes the token that all measurements use.
-func (g *tollgate) login(ctx context.Context) error {
+func (g *tollgate) login(ctx context.Context, secret tokens.Secret) error {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+g.address+"/.TOKEN/?setcookie=false", http.NoBody)
 	if err != nil {
 		return err
 	}
 	r.SetBasicAuth(user, password)
+	if secret != "" {
+		r.Header.Set("X-User-Secret-Key-Meta", secret.Reveal())
+	}
 	response, err := http.DefaultClient.Do(r)
 	if err != nil {
 		return fmt.Errorf("make a token: %w", err)

@@ -1,0 +1,205 @@
+package proxy
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+
+	"tollgate/proxy/s3"
+	"tollgate/proxy/sigv4"
+	"tollgate/proxy/sigv4/postpolicy"
+	"tollgate/proxy/upstream"
+	"tollgate/tokens"
+)
+
+// ErrKeyRefused says: the storage did not take the gateway's own signature.
+var ErrKeyRefused = errors.New("storage refused the gateway's key")
+
+// outgoing makes the request for the upstream. Whatever it reads of the body
+// to decide about it, it reads here. The returned function lets go of what the
+// request holds.
+func (x *exchange) outgoing(grant tokens.Grant) (*upstream.Outgoing, func(), error) {
+	request := x.in.WithContext(x.in.Context())
+	request.Header = x.dress(grant)
+	out := &upstream.Outgoing{
+		Request: request, Upgrade: x.upgrade,
+		Response: func(_ int, h http.Header) { x.undress(h) },
+	}
+	done := func() {}
+	var err error
+	switch {
+	case x.route.storage == nil && x.signature == nil:
+		dressBody(request, x.in)
+	case x.operation.Name == s3.Preflight && x.route.storage != nil:
+		x.dressPreflight(request)
+	case x.form != nil:
+		err = x.dressForm(request)
+	default:
+		done, err = x.dressTransfer(out)
+	}
+	if x.route.storage != nil {
+		request.Host, out.Upgrade = "", "" // its own, and nothing that is not S3
+	}
+	out.Target = x.target()
+	return out, done, err
+}
+
+// dressTransfer puts the body on the request, and the signature on what is
+// for a storage.
+func (x *exchange) dressTransfer(out *upstream.Outgoing) (func(), error) {
+	t, err := x.transfer()
+	if err != nil {
+		return nil, err
+	}
+	x.proceed()
+	x.dropUncovered(out.Request.Header)
+	t.dress(out.Request, x.trailing)
+	if x.route.storage == nil {
+		return func() {}, nil
+	}
+	if !x.answersData() {
+		delete(out.Request.Header, "Accept-Encoding") // it must be readable
+	}
+	signer, method, query, now := x.route.storage.signer, x.in.Method, x.outgoingQuery(), x.now
+	out.Sign = func(host string, h http.Header) {
+		t.sign(signer.Sign(now(), &sigv4.View{
+			Method: method, Host: host, Path: x.path, Query: query, Header: h, ContentLength: out.Request.ContentLength,
+		}, t.digest))
+	}
+	return func() { _ = t.Close() }, nil
+}
+
+// proceed says 100 Continue to a client that asked for it before an empty
+// body. net/http sees nothing to continue with and leaves it out, as it may
+// (RFC 9110, 10.1.1), but botocore then takes the answer for that of its next
+// request on the connection.
+func (x *exchange) proceed() {
+	if x.expectsNothing() {
+		x.out.WriteHeader(http.StatusContinue)
+	}
+}
+
+// expectsNothing reports whether the client waits to be told to send a body
+// that is empty.
+func (x *exchange) expectsNothing() bool {
+	return x.in.ContentLength == 0 && x.in.ProtoMajor == 1 && hasListed(x.in.Header["Expect"], "100-continue")
+}
+
+// dropUncovered takes off the one header that may arrive unsigned beside
+// those that are made anew: nobody vouches for it.
+func (x *exchange) dropUncovered(h http.Header) {
+	const name = "X-Amz-Checksum-Algorithm"
+	if x.signature != nil && !x.signature.Covers(name) {
+		delete(h, name)
+	}
+}
+
+// dressForm writes a form anew, with a policy that the storage's key signs.
+func (x *exchange) dressForm(out *http.Request) error {
+	signer, now := x.route.storage.signer, x.now()
+	kind, length, body, err := x.form.Rewrite(postpolicy.Resign{
+		Bucket: x.bucket, BodyLength: x.in.ContentLength, Now: now,
+		Sign: func(policy string) (credential, date, signature string) {
+			return signer.SignString(now, policy)
+		},
+	})
+	if err != nil {
+		return err
+	}
+	out.Header["Content-Type"] = []string{kind}
+	delete(out.Header, "Expect")
+	out.ContentLength, out.Trailer, out.Body = length, nil, io.NopCloser(body)
+	return nil
+}
+
+// preflightHeaders are what a CORS preflight consists of.
+var preflightHeaders = map[string]bool{
+	"Origin": true, "Access-Control-Request-Method": true, "Access-Control-Request-Headers": true,
+	"Access-Control-Request-Private-Network": true, "User-Agent": true, "Accept": true,
+}
+
+// dressPreflight leaves nothing of a request but the question. It is not
+// signed.
+func (x *exchange) dressPreflight(out *http.Request) {
+	for name := range out.Header {
+		if !preflightHeaders[name] {
+			delete(out.Header, name)
+		}
+	}
+	out.ContentLength, out.Trailer, out.Body = 0, nil, http.NoBody
+}
+
+// answersData reports whether the answer is the data of an object, or none,
+// and not a document of the storage.
+func (x *exchange) answersData() bool {
+	switch x.operation.Name {
+	case "GetObject", "GetObjectTorrent", "SelectObjectContent", s3.Preflight:
+		return true
+	}
+	return x.in.Method == http.MethodHead || x.in.Method == http.MethodPut && x.operation.Body == s3.Object
+}
+
+// chooseEdit says which answers of a storage are changed: lists of buckets to
+// what the caller may see, and errors, which can hold what the gateway signed.
+func (x *exchange) chooseEdit(grant tokens.Grant) func(status int, h http.Header) edit {
+	return func(status int, _ http.Header) edit {
+		switch {
+		case x.in.Method == http.MethodHead || status == http.StatusNotModified || status == http.StatusNoContent:
+			return nil
+		case status >= http.StatusMultipleChoices:
+			return x.scrub
+		case x.operation.Answer != s3.BucketList:
+			return nil
+		}
+		return func(_ int, body []byte) ([]byte, error) {
+			return s3.FilterBuckets(body, func(bucket string) bool {
+				return grant.Allows(tokens.Name{Resource: bucket, Reach: tokens.Within}) == nil
+			})
+		}
+	}
+}
+
+// scrub takes off an error of the storage what is not for clients.
+func (x *exchange) scrub(_ int, body []byte) ([]byte, error) {
+	if !bytes.Contains(body, []byte("<Error")) {
+		if x.route.storage.shows(string(body)) {
+			return nil, errUneditable
+		}
+		return body, nil
+	}
+	scrubbed, code := s3.ScrubError(body)
+	switch {
+	case s3.IsSignatureFault(code):
+		return nil, &keyRefusedError{code}
+	case x.route.storage.shows(string(scrubbed)):
+		return nil, errUneditable
+	}
+	return scrubbed, nil
+}
+
+// keyRefusedError is the storage's refusal of the gateway's own signature,
+// with its code for the operator.
+type keyRefusedError struct{ code string }
+
+func (e *keyRefusedError) Error() string { return ErrKeyRefused.Error() + ": " + e.code }
+
+// Unwrap makes it an ErrKeyRefused.
+func (e *keyRefusedError) Unwrap() error { return ErrKeyRefused }
+
+// shows reports whether a text holds the access key of the storage.
+func (s *storage) shows(text string) bool { return strings.Contains(text, s.signer.AccessKey) }
+
+// hideKey takes off an answer every header that holds the storage's access
+// key, such as the Location of a presigned redirect.
+func (s *storage) hideKey(h http.Header) {
+	for name, values := range h {
+		for _, v := range values {
+			if s.shows(v) {
+				delete(h, name)
+				break
+			}
+		}
+	}
+}

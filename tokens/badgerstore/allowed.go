@@ -1,0 +1,73 @@
+package badgerstore
+
+import (
+	"encoding/binary"
+	"math"
+
+	"tollgate/tokens"
+)
+
+// What a token was given is written as
+//
+//	count | permissions, number of resources, resources | ...
+//
+// with numbers as uvarint. Permissions are the bits of tokens.Permissions, so
+// a bit that was given once never gets another meaning.
+
+// allowedField returns the one encoding of allowances; none = empty.
+func allowedField(all tokens.Allowances) string {
+	if len(all) == 0 {
+		return ""
+	}
+	b := binary.AppendUvarint(nil, uint64(len(all)))
+	for _, a := range all {
+		b = binary.AppendUvarint(b, uint64(a.Permissions))
+		b = binary.AppendUvarint(b, uint64(len(a.Resources)))
+		for _, r := range a.Resources {
+			b = appendString(b, string(r))
+		}
+	}
+	return string(b)
+}
+
+// allowedOf reads what allowedField wrote and nothing else. A right that is
+// not known here is refused: nobody could say what the token allows.
+func allowedOf(s string) (tokens.Allowances, bool) {
+	if s == "" {
+		return nil, true
+	}
+	n, s, ok := cutUvarint(s)
+	if !ok || n == 0 || n > uint64(len(s)) || n > math.MaxInt32 {
+		return nil, false
+	}
+	all := make(tokens.Allowances, n)
+	for i := range all {
+		if all[i], s, ok = cutAllowance(s); !ok {
+			return nil, false
+		}
+	}
+	return all, s == "" && all.Validate() == nil
+}
+
+func cutAllowance(s string) (a tokens.Allowance, rest string, ok bool) {
+	bits, s, ok := cutUvarint(s)
+	if !ok || bits == 0 || bits > math.MaxUint32 || !tokens.Everything.Covers(tokens.Permissions(bits)) {
+		return a, "", false
+	}
+	a.Permissions = tokens.Permissions(bits)
+	n, s, ok := cutUvarint(s)
+	if !ok || n > uint64(len(s)) || n > math.MaxInt32 {
+		return a, "", false
+	}
+	if n > 0 {
+		a.Resources = make([]tokens.Resource, n)
+	}
+	for i := range a.Resources {
+		var r string
+		if r, s, ok = cutString(s); !ok || r == "" {
+			return a, "", false
+		}
+		a.Resources[i] = tokens.Resource(r)
+	}
+	return a, s, true
+}
