@@ -37,10 +37,11 @@ race: ## all tests, with the race detector
 
 # Tests with dependencies of their own are modules of their own.
 .PHONY: modules
-modules: ## the tests in a browser, of the image and with S3 programs
+modules: ## the tests in a browser, of the image, with S3 programs and with AWS's signer
 	cd cmd/tollgate/browsertest && go vet ./... && go test ./...
 	cd cmd/tollgate/packagingtest && go vet ./... && go test ./...
 	cd cmd/tollgate/s3test && go vet ./... && go test ./...
+	cd proxy/sigv4/sdktest && go vet ./... && go test ./...
 
 .PHONY: fuzz
 fuzz: ## each fuzz target for FUZZTIME
@@ -50,7 +51,7 @@ fuzz: ## each fuzz target for FUZZTIME
 soak: ## the long forms: 200 crashes, 30 minutes a fuzz target, the tests 20 times
 	TOLLGATE_CRASH_ROUNDS=200 go test -race -count=1 -timeout 60m -run Crash ./tokens/badgerstore ./cmd/tollgate
 	go test -race -count=20 -timeout 120m ./...
-	.ci/fuzz 30m
+	.ci/fuzz 30m 30m
 
 .PHONY: bench
 bench: ## requests per second beside a bare reverse proxy, S3 beside the storage alone, and the check by itself

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 
+	"tollgate/proxy/s3"
 	"tollgate/tokens"
 )
 
@@ -94,19 +95,25 @@ func (x *exchange) destination() (string, error) {
 	if err != nil || u.User != nil || !strings.HasPrefix(u.EscapedPath(), "/") {
 		return "", fmt.Errorf("%w: neither an absolute URL nor an absolute path", ErrBadDestination)
 	}
+	if strings.ContainsAny(values[0], "?#") {
+		return "", fmt.Errorf("%w: a path has neither a query nor a fragment", ErrBadDestination)
+	}
 	if u.Host == "" && u.Scheme != "" || u.Host != "" && !strings.EqualFold(u.Host, x.in.Host) {
 		return "", fmt.Errorf("%w: it names another host", ErrBadDestination)
 	}
 	return u.EscapedPath(), nil
 }
 
-// checkNarrowed refuses paths that somebody behind could read differently
-// where the resources of a token decide on them. On S3 storages they decide on
-// the key, which has one reading.
+// checkNarrowed refuses what somebody behind could read differently where the
+// resources of a token decide on it. On S3 storages they decide on the key,
+// which has one reading.
 func (x *exchange) checkNarrowed() error {
 	t := x.caller.Token
-	if t == nil || !t.Narrowed() || x.route.storage != nil {
+	if t == nil || !t.Allowed.Placed() || x.route.storage != nil {
 		return nil
+	}
+	if x.namesElsewhere() {
+		return tokens.ErrResource
 	}
 	destination, err := x.destination()
 	if err != nil {
@@ -118,4 +125,19 @@ func (x *exchange) checkNarrowed() error {
 		}
 	}
 	return nil
+}
+
+// namesElsewhere reports whether a plain request can name objects that nobody
+// here reads: in its body, or in headers that some storages know.
+func (x *exchange) namesElsewhere() bool {
+	method := x.in.Method
+	if _, known := verbs[method]; method == "SEARCH" || method == "REPORT" || !known && method != http.MethodOptions {
+		return true
+	}
+	for name := range x.in.Header {
+		if s3.IsForeignHeader(name) {
+			return true
+		}
+	}
+	return false
 }

@@ -93,15 +93,21 @@ func (x *exchange) enter() error {
 	if x.place, ok = x.rules.directory().Place(x.in.Host); !ok {
 		return ErrNoTenant
 	}
-	if x.place.Bucket != "" {
-		x.path = "/" + x.place.Bucket + x.path
-	}
 	var err error
-	x.route, err = x.rules.routeOf(x)
-	if err == nil && x.route.storage == nil {
-		x.path = x.wire
+	if x.route, err = x.rules.routeOf(x); err == nil {
+		x.path = x.pathFor(x.route)
 	}
 	return err
+}
+
+// pathFor is the path by which a route knows the request: for a storage it has
+// the bucket in front that the host names, and for anybody else it is as it
+// came.
+func (x *exchange) pathFor(r *route) string {
+	if r.storage == nil || x.place.Bucket == "" {
+		return x.wire
+	}
+	return "/" + x.place.Bucket + x.wire
 }
 
 // readTarget splits the request-target as it came over the wire. The

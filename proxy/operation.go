@@ -166,6 +166,9 @@ func (x *exchange) operate() (tokens.Action, error) {
 		return a, err
 	}
 	x.bucket = address.Bucket
+	if t := x.caller.Token; x.operation.Paged && t != nil && t.Allowed.Placed() {
+		return a, tokens.ErrResource // pages tell of what is between them
+	}
 	names := x.operation.Names
 	switch {
 	case x.operation.Name == s3.Preflight:
@@ -187,8 +190,8 @@ func (x *exchange) operate() (tokens.Action, error) {
 // are used, since what goes on is not signed and holds no credential.
 func (x *exchange) preflight(a tokens.Action) (tokens.Action, error) {
 	h := x.in.Header
-	if len(h["Origin"]) != 1 || len(h["Access-Control-Request-Method"]) != 1 {
-		return a, fmt.Errorf("%w: OPTIONS that is no CORS preflight", s3.ErrUnknownOperation)
+	if len(h["Origin"]) != 1 || len(h["Access-Control-Request-Method"]) != 1 || x.in.ContentLength != 0 {
+		return a, sigv4.Faultf(s3.ErrUnknownOperation, "OPTIONS is accepted as a CORS preflight alone: with Origin and Access-Control-Request-Method, and without a body.")
 	}
 	a.Public = true
 	return a, nil
@@ -221,8 +224,10 @@ func (x *exchange) formNames(names []tokens.Name) ([]tokens.Name, error) {
 // formRaises reports whether a form gives access to others or locks what it
 // makes, which as headers would need every right too.
 func (x *exchange) formRaises() bool {
-	if acl, given := x.form.Get("acl"); given && acl != "private" && acl != "bucket-owner-read" && acl != "bucket-owner-full-control" {
-		return true
+	for _, name := range [...]string{"acl", "x-amz-acl"} {
+		if acl, given := x.form.Get(name); given && acl != "private" && acl != "bucket-owner-read" && acl != "bucket-owner-full-control" {
+			return true
+		}
 	}
 	return slices.ContainsFunc(x.form.Names(), func(name string) bool {
 		return strings.HasPrefix(name, "x-amz-grant-") || strings.HasPrefix(name, "x-amz-object-lock-")

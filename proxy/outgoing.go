@@ -144,9 +144,13 @@ func (x *exchange) answersData() bool {
 // chooseEdit says which answers of a storage are changed: lists of buckets to
 // what the caller may see, and errors, which can hold what the gateway signed.
 func (x *exchange) chooseEdit(grant tokens.Grant) func(status int, h http.Header) edit {
-	return func(status int, _ http.Header) edit {
+	return func(status int, h http.Header) edit {
 		switch {
-		case x.in.Method == http.MethodHead || status == http.StatusNotModified || status == http.StatusNoContent:
+		case x.in.Method == http.MethodHead:
+			return x.scrubHead(status, h)
+		case x.operation.Name == "GetBucketPolicy" && status == http.StatusOK:
+			return x.route.storage.maskText
+		case status == http.StatusNotModified || status == http.StatusNoContent:
 			return nil
 		case status >= http.StatusMultipleChoices:
 			return x.scrub
@@ -177,6 +181,23 @@ func (x *exchange) scrub(_ int, body []byte) ([]byte, error) {
 		return nil, errUneditable
 	}
 	return scrubbed, nil
+}
+
+// scrubHead finds out whether an answer without a body is the storage's refusal
+// of the gateway's own signature. Only some storages say so there.
+func (x *exchange) scrubHead(status int, h http.Header) edit {
+	code := h.Get("X-Minio-Error-Code")
+	delete(h, "X-Minio-Error-Code")
+	delete(h, "X-Minio-Error-Desc")
+	if status < http.StatusBadRequest || !s3.IsSignatureFault(code) {
+		return nil
+	}
+	return func(int, []byte) ([]byte, error) { return nil, &keyRefusedError{code} }
+}
+
+// maskText takes the access key out of a document that is no XML.
+func (s *storage) maskText(_ int, body []byte) ([]byte, error) {
+	return bytes.ReplaceAll(body, []byte(s.signer.AccessKey), bytes.Repeat([]byte("*"), len(s.signer.AccessKey))), nil
 }
 
 // keyRefusedError is the storage's refusal of the gateway's own signature,

@@ -188,18 +188,18 @@ func newRoute(r RouteConfig, s Surroundings) (*route, error) {
 
 // routeOf returns the first route that takes the request.
 func (r *Rules) routeOf(x *exchange) (*route, error) {
-	plain := plainPath(x.path)
 	for _, candidate := range r.routes {
 		if !candidate.hosts.have(x.place.Scope.Domain) {
 			continue
 		}
-		if !candidate.prefix.covers(x.path) {
-			if candidate.prefix.covers(plain) { // to somebody else it is under the prefix
+		path := x.pathFor(candidate)
+		if !candidate.prefix.covers(path) {
+			if candidate.prefix.covers(plainPath(path)) { // to somebody else it is under the prefix
 				return nil, ErrAmbiguousPath
 			}
 			continue
 		}
-		if !candidate.prefix.isRoot() && isAmbiguous(x.path) {
+		if !candidate.prefix.isRoot() && isAmbiguous(path) {
 			return nil, ErrAmbiguousPath
 		}
 		return candidate, nil

@@ -141,6 +141,12 @@ func (as Allowances) permissions() Permissions {
 	return all
 }
 
+// Placed reports whether places were given: resources decide, so that it
+// matters how a path is read.
+func (as Allowances) Placed() bool {
+	return slices.ContainsFunc(as, func(a Allowance) bool { return len(a.Resources) > 0 })
+}
+
 // check says whether a single allowance gives what a name needs.
 func (as Allowances) check(n Name) error {
 	if len(as) == 0 {

@@ -80,7 +80,7 @@ func TestS3PlainUploads(t *testing.T) {
 		{"Metadata", bearing(put(g.path(), uploaded).with("X-Amz-Meta-A", "1")), passed},
 		{"AskForADigest", bearing(put(g.path(), uploaded).with("X-Amz-Content-Sha256", sha256Hex(nil)).with("X-Amz-Date", "20200101T000000Z")), passed},
 		{"SecurityToken", bearing(put(g.path(), uploaded).with("X-Amz-Security-Token", "t")), passed},
-		{"MisspeltHeader", bearing(put(g.path(), uploaded).with("X_Amz_Meta_A", "1")), passed},
+		{"MisspeltHeader", bearing(put(g.path(), uploaded).with("X_Amz_Meta_A", "1")), s3Verdict{400, "-", "bad_argument", nowhere}},
 		{"KeyPairAsToken", put(g.path(), uploaded).with("Authorization", "Bearer "+pair.access), denied(401, "-", "signing_only")},
 		{"Anonymous", put(g.path(), uploaded), denied(401, "-", "no_credential")},
 		{"AnonymousRead", get(g.path()), denied(401, "-", "no_credential")},

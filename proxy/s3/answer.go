@@ -13,31 +13,35 @@ import (
 const MaxAnswer = 8 << 20
 
 // FilterBuckets takes the buckets that are not allowed off the answer to
-// ListBuckets; all else stays byte for byte. An answer that cannot be read, a
-// bucket without a name or anywhere else in the document: ErrMalformedAnswer,
-// and nothing may be shown.
+// ListBuckets, and once it takes any off, also what says how the list goes on:
+// the token of the next page can hold the name of a bucket that is hidden. All
+// else stays byte for byte. An answer that cannot be read, a bucket without a
+// name or anywhere else in the document: ErrMalformedAnswer, and nothing may be
+// shown.
 // https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListBuckets.html
 func FilterBuckets(xml []byte, allowed func(bucket string) bool) ([]byte, error) {
 	if len(xml) > MaxAnswer {
 		return nil, sigv4.Faultf(ErrMalformedAnswer, "The list of buckets is too long.")
 	}
-	f := bucketFilter{document: xml, allowed: allowed, kept: make([]byte, 0, len(xml))}
+	f := bucketFilter{allowed: allowed}
 	if err := read(xml, f.see); err != nil || !f.rooted {
 		return nil, sigv4.Faultf(ErrMalformedAnswer, "The list of buckets cannot be read.")
 	}
-	return append(f.kept, xml[f.done:]...), nil
+	return f.apply(xml), nil
 }
 
-// bucketFilter copies a document but for what is cut out.
+// bucketFilter finds what is cut out of a document.
 type bucketFilter struct {
-	document []byte
-	allowed  func(bucket string) bool
-	kept     []byte
-	done     int64 // what is copied or cut
-	name     string
-	names    int
-	rooted   bool
+	allowed func(bucket string) bool
+	cuts    []cut // in the order of the document, none within another
+	hides   bool  // a bucket is among the cuts
+	name    string
+	names   int
+	rooted  bool
 }
+
+// cut is where an element stands in a document.
+type cut struct{ from, to int64 }
 
 func (f *bucketFilter) see(e *element) error {
 	switch {
@@ -50,8 +54,32 @@ func (f *bucketFilter) see(e *element) error {
 		return f.bucket(e)
 	case e.name() == "Bucket" || e.is("ListAllMyBucketsResult/Buckets") && e.leaf && !isSpace([]byte(e.text)):
 		return errXML
+	case isPaging(e.name()):
+		return f.paging(e)
 	}
 	return nil
+}
+
+// paging cuts out what lies outside of the list itself.
+func (f *bucketFilter) paging(e *element) error {
+	switch {
+	case e.depth > 1 && e.path[1] == "Buckets":
+		return nil
+	case !e.leaf:
+		return errXML
+	}
+	f.cuts = append(f.cuts, cut{e.from, e.to})
+	return nil
+}
+
+// isPaging reports whether an element says where or whether a list goes on.
+func isPaging(name string) bool {
+	for _, known := range [...]string{"ContinuationToken", "NextContinuationToken", "NextMarker", "Marker", "IsTruncated"} {
+		if strings.EqualFold(name, known) {
+			return true
+		}
+	}
+	return false
 }
 
 func (f *bucketFilter) bucket(e *element) error {
@@ -59,11 +87,24 @@ func (f *bucketFilter) bucket(e *element) error {
 		return errXML
 	}
 	if !f.allowed(f.name) {
-		f.kept = append(f.kept, f.document[f.done:e.from]...)
-		f.done = e.to
+		f.cuts = append(f.cuts, cut{e.from, e.to})
+		f.hides = true
 	}
 	f.names = 0
 	return nil
+}
+
+// apply copies a document but for what is cut out of it.
+func (f *bucketFilter) apply(document []byte) []byte {
+	if !f.hides {
+		return bytes.Clone(document)
+	}
+	kept, done := make([]byte, 0, len(document)), int64(0)
+	for _, c := range f.cuts {
+		kept = append(kept, document[done:c.from]...)
+		done = c.to
+	}
+	return append(kept, document[done:]...)
 }
 
 // shownOfErrors is what a client gets to see of a storage's error. Everything

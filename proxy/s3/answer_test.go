@@ -15,11 +15,23 @@ func bucketsOf(buckets ...string) string {
 	for _, name := range buckets {
 		b.WriteString("<Bucket><Name>" + name + "</Name><CreationDate>2013-05-24T00:00:00.000Z</CreationDate></Bucket>")
 	}
-	b.WriteString("</Buckets><ContinuationToken>x &amp; y</ContinuationToken></ListAllMyBucketsResult>\n")
+	b.WriteString("</Buckets>" + moreBuckets + "<Prefix>a</Prefix></ListAllMyBucketsResult>\n")
 	return b.String()
 }
 
+const moreBuckets = "<ContinuationToken>x &amp; y</ContinuationToken>"
+
+// cutOf is what is left of a list of which buckets were taken off.
+func cutOf(buckets ...string) string {
+	return strings.Replace(bucketsOf(buckets...), moreBuckets, "", 1)
+}
+
 func TestFilterBuckets(t *testing.T) {
+	const (
+		token = "<ContinuationToken>bbb</ContinuationToken>"
+		bbb   = "<Bucket><Name>bbb</Name></Bucket>"
+	)
+	result := func(s string) string { return "<ListAllMyBucketsResult>" + s + "</ListAllMyBucketsResult>" }
 	for _, row := range []struct {
 		verdict  string
 		in, want string
@@ -27,18 +39,27 @@ func TestFilterBuckets(t *testing.T) {
 	}{
 		{"none there", bucketsOf(), bucketsOf(), "aaa"},
 		{"all stay byte for byte", bucketsOf("aaa", "bbb"), bucketsOf("aaa", "bbb"), "aaa bbb"},
-		{"the first goes", bucketsOf("aaa", "bbb", "ccc"), bucketsOf("bbb", "ccc"), "bbb ccc"},
-		{"the middle goes", bucketsOf("aaa", "bbb", "ccc"), bucketsOf("aaa", "ccc"), "aaa ccc"},
-		{"the last goes", bucketsOf("aaa", "bbb", "ccc"), bucketsOf("aaa", "bbb"), "aaa bbb"},
-		{"neighbours go", bucketsOf("aaa", "bbb", "ccc", "ddd"), bucketsOf("aaa", "ddd"), "aaa ddd"},
-		{"all go", bucketsOf("aaa", "bbb"), bucketsOf(), ""},
-		{"beginnings are no names", bucketsOf("aaa", "aaab"), bucketsOf("aaa"), "aaa"},
-		{"entities are decoded", bucketsOf("a&#97;a", "b&amp;b"), bucketsOf("a&#97;a"), "aaa"},
-		{"spaces belong to the name", bucketsOf(" aaa "), bucketsOf(), "aaa"},
+		{"the first goes", bucketsOf("aaa", "bbb", "ccc"), cutOf("bbb", "ccc"), "bbb ccc"},
+		{"the middle goes", bucketsOf("aaa", "bbb", "ccc"), cutOf("aaa", "ccc"), "aaa ccc"},
+		{"the last goes", bucketsOf("aaa", "bbb", "ccc"), cutOf("aaa", "bbb"), "aaa bbb"},
+		{"neighbours go", bucketsOf("aaa", "bbb", "ccc", "ddd"), cutOf("aaa", "ddd"), "aaa ddd"},
+		{"all go", bucketsOf("aaa", "bbb"), cutOf(), ""},
+		{"beginnings are no names", bucketsOf("aaa", "aaab"), cutOf("aaa"), "aaa"},
+		{"entities are decoded", bucketsOf("a&#97;a", "b&amp;b"), cutOf("a&#97;a"), "aaa"},
+		{"spaces belong to the name", bucketsOf(" aaa "), cutOf(), "aaa"},
 		{"no list", "<ListAllMyBucketsResult/>", "<ListAllMyBucketsResult/>", ""},
 		{"empty list", "<ListAllMyBucketsResult><Buckets/></ListAllMyBucketsResult>", "<ListAllMyBucketsResult><Buckets/></ListAllMyBucketsResult>", ""},
 		{"indented", "<ListAllMyBucketsResult>\n <Buckets>\n  <Bucket>\n   <Name>aaa</Name>\n  </Bucket>\n </Buckets>\n</ListAllMyBucketsResult>",
 			"<ListAllMyBucketsResult>\n <Buckets>\n  \n </Buckets>\n</ListAllMyBucketsResult>", ""},
+		{"the token in front goes too", result(token + "<Buckets>" + bbb + "</Buckets>"), result("<Buckets></Buckets>"), "aaa"},
+		{"the token in front stays", result(token + "<Buckets>" + bbb + "</Buckets>"), result(token + "<Buckets>" + bbb + "</Buckets>"), "bbb"},
+		{"all ways of going on", result("<IsTruncated>true</IsTruncated><Marker>a</Marker><Buckets>" + bbb + "</Buckets><NextMarker>bbb</NextMarker><NextContinuationToken/><Prefix>b</Prefix>"),
+			result("<Buckets></Buckets><Prefix>b</Prefix>"), "aaa"},
+		{"in another case and deeper", result("<Buckets>" + bbb + "</Buckets><continuationtoken>bbb</continuationtoken><Page><isTruncated>true</isTruncated></Page>"),
+			result("<Buckets></Buckets><Page></Page>"), "aaa"},
+		{"deeper below another list", result("<Buckets>" + bbb + "</Buckets><More><Buckets><NextMarker>bbb</NextMarker></Buckets></More>"),
+			result("<Buckets></Buckets><More><Buckets></Buckets></More>"), "aaa"},
+		{"two tokens", result("<Buckets>" + bbb + "</Buckets>" + token + token), result("<Buckets></Buckets>"), "aaa"},
 		{"region and more", "<ListAllMyBucketsResult><Buckets><Bucket><BucketRegion>r</BucketRegion><Name>aaa</Name></Bucket><Bucket><BucketRegion>r</BucketRegion><Name>bbb</Name></Bucket></Buckets></ListAllMyBucketsResult>",
 			"<ListAllMyBucketsResult><Buckets><Bucket><BucketRegion>r</BucketRegion><Name>bbb</Name></Bucket></Buckets></ListAllMyBucketsResult>", "bbb"},
 	} {
@@ -80,6 +101,9 @@ func TestListsOfBucketsThatAreRefused(t *testing.T) {
 		{"comment", list("<!-- bbb -->" + bucket)},
 		{"two roots", list(bucket) + list(bucket)},
 		{"truncated", list(bucket)[:40]},
+		{"token with children", "<ListAllMyBucketsResult><Buckets/><ContinuationToken><x>bbb</x></ContinuationToken></ListAllMyBucketsResult>"},
+		{"token in a token", "<ListAllMyBucketsResult><Buckets/><ContinuationToken><NextMarker>bbb</NextMarker></ContinuationToken></ListAllMyBucketsResult>"},
+		{"token alone", "<ContinuationToken>bbb</ContinuationToken>"},
 		{"too long", list(strings.Repeat(" ", MaxAnswer))},
 	} {
 		got, err := FilterBuckets([]byte(row.in), func(string) bool { return true })
@@ -94,6 +118,7 @@ func TestListsOfBucketsThatAreRefused(t *testing.T) {
 func FuzzFilterBuckets(f *testing.F) {
 	f.Add([]byte(bucketsOf("aaa", "bbb", "ccc")), "b")
 	f.Add([]byte("<ListAllMyBucketsResult><Buckets><Bucket><Name>a&#98;</Name></Bucket></Buckets></ListAllMyBucketsResult>"), "a")
+	f.Add([]byte("<ListAllMyBucketsResult><Marker/><Buckets><Bucket><Name>a</Name></Bucket></Buckets><X><NextMarker>a</NextMarker></X></ListAllMyBucketsResult>"), "b")
 	f.Add([]byte("<ListAllMyBucketsResult><Buckets><Bucket/></Buckets></ListAllMyBucketsResult>"), "")
 	f.Fuzz(func(t *testing.T, document []byte, letter string) {
 		allowed := func(b string) bool { return strings.Contains(b, letter) }
@@ -102,7 +127,8 @@ func FuzzFilterBuckets(f *testing.F) {
 			return
 		}
 		var result struct {
-			Buckets []struct{ Bucket []struct{ Name string } }
+			Buckets           []struct{ Bucket []struct{ Name string } }
+			ContinuationToken *string
 		}
 		if err := xml.Unmarshal(out, &result); err != nil {
 			t.Fatalf("%q became %q: %v", document, out, err)
@@ -113,6 +139,9 @@ func FuzzFilterBuckets(f *testing.F) {
 					t.Fatalf("%q shows %q", out, b.Name)
 				}
 			}
+		}
+		if result.ContinuationToken != nil && !bytes.Equal(out, document) {
+			t.Fatalf("%q goes on", out)
 		}
 		if again, err := FilterBuckets(out, allowed); err != nil || !bytes.Equal(again, out) {
 			t.Fatalf("%q becomes %q (%v)", out, again, err)

@@ -22,6 +22,13 @@ func TestRequestsOfPrograms(t *testing.T) {
 		{"aws CLI, end", "POST /bucket/k?uploadId=VXBsb2FkIElE", "Content-Type: application/xml", "CompleteMultipartUpload"},
 		{"aws CLI, rm", "DELETE /bucket/k", "", "DeleteObject"},
 		{"aws CLI, mb", "PUT /bucket", "", "CreateBucket"},
+		{"aws CLI, end with a size", "POST /bucket/k?uploadId=u", "X-Amz-Checksum-Type: FULL_OBJECT|X-Amz-Mp-Object-Size: 9", "CompleteMultipartUpload"},
+		{"aws CLI, lifecycle", "PUT /bucket?lifecycle", "X-Amz-Transition-Default-Minimum-Object-Size: all_storage_classes_128K", "PutBucketLifecycleConfiguration"},
+		{"aws CLI, attributes", "GET /bucket/k?attributes", "X-Amz-Object-Attributes: ETag,Checksum|X-Amz-Max-Parts: 9", "GetObjectAttributes"},
+		{"boto3, metadata with underscores", "PUT /bucket/k", "X-Amz-Meta-My_key: v", "PutObject"},
+		{"SDK for JS in a browser", "GET /bucket/k?x-id=GetObject", "X-Amz-User-Agent: aws-sdk-js/3|Amz-Sdk-Invocation-Id: 1|X-Amz-Security-Token: t", "GetObject"},
+		{"SDK for Go, behind a load balancer", "GET /bucket/k", "X-Amzn-Trace-Id: Root=1|Amz-Sdk-Request: attempt=1", "GetObject"},
+		{"SDK for Go, presigned mb with locks", "PUT /bucket?x-id=CreateBucket&X-Amz-Bucket-Object-Lock-Enabled=true", "", "CreateBucket"},
 		{"aws CLI, rb", "DELETE /bucket", "", "DeleteBucket"},
 		{"aws CLI, cp within", "PUT /bucket/k", "X-Amz-Copy-Source: other/some%20key|X-Amz-Metadata-Directive: COPY", "CopyObject"},
 		{"boto3, batch", "POST /bucket?delete", "Content-Type: application/xml|Content-Md5: x", "DeleteObjects"},
@@ -123,7 +130,7 @@ func TestRaisedRightsAreAsked(t *testing.T) {
 		if row.name == Preflight {
 			continue
 		}
-		for _, header := range []string{"X-Amz-Bypass-Governance-Retention: false", "X-Amz-Object-Lock-Mode: x", "X-Amz-Grant-Write: x", "X-Amz-Acl: private|X-Amz-Acl: public-read"} {
+		for _, header := range []string{"X-Amz-Bypass-Governance-Retention: false", "X-Amz-Object-Lock-Mode: x", "X-Amz-Grant-Write: x", "X-Amz-Acl: private|X-Amz-Acl: public-read", "X-Amz-Mfa: x", "X-Amz-Object-Ownership: x", "X-Amz-Bucket-Object-Lock-Enabled: false"} {
 			o, err := OperationOf(requestOf(t, row.line, row.header+"|"+header))
 			if err != nil || o.Names[0].Needs != tokens.StorageAll || o.Names[0].Reach == tokens.Within || o.Public {
 				t.Errorf("%s with %s: %+v, %v", row.line, header, o, err)
@@ -140,7 +147,7 @@ func TestHeadersThatMeanNothing(t *testing.T) {
 	}
 	for _, name := range []string{
 		"X-Forwarded-For", "X-Requested-With", "X-Amz-Date", "X-Amz-Content-Sha256", "X-Amz-Meta-Copy-Source-Of", "X-Amz-Meta-", "X-Amz-Metadata-Directive", "X-Amz-Tagging",
-		"X-Amz-Storage-Class", "X-Amz-Website-Redirect-Location", "X-Amz-Server-Side-Encryption-Customer-Key", "X-Amz-Acls", "X-Amz-Aclx", "X-Amz-Mfa", "Range", "Referer", "Rgw", "X", "",
+		"X-Amz-Storage-Class", "X-Amz-Website-Redirect-Location", "X-Amz-Server-Side-Encryption-Customer-Key", "X-Amzn-Trace-Id", "X-Amz", "Amz-Sdk-Invocation-Id", "Amz-Sdk-Request", "Range", "Referer", "Rgw", "X", "",
 		"X-Amz-Meta-" + strings.Repeat("A", 200), "X_custom.header", "Content-Type", "Copy-Source",
 	} {
 		o, err := OperationOf(Request{Method: http.MethodPut, Address: Address{"bucket", "k"}, Header: http.Header{name: {"multipart/form-data", "x"}}})

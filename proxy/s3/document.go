@@ -17,31 +17,59 @@ const (
 	// MaxParts is how many parts an upload has at most.
 	// https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 	MaxParts = maxPartNumber
+	// MaxTargets is how many different buckets a document names at most: as
+	// many as a replication has rules.
+	// https://docs.aws.amazon.com/AmazonS3/latest/API/API_ReplicationConfiguration.html
+	MaxTargets = 1000
 )
 
 // DeleteNames reads the body of DeleteObjects and returns an object for each
-// key, in order, which needs StorageDelete. The text of a key is taken to the
-// byte, with its spaces. Every element must be one of those that AWS has, once
-// in its Object. The error is ErrMalformedXML (also for no key or more than
-// MaxDeletes), ErrDocumentTooLarge, or what AddressOf says of a key.
+// different key, in order, which needs StorageDelete. A key may be there more
+// than once, as with its versions. The text of a key is taken to the byte, with
+// its spaces. Every element must be one of those that AWS has, once
+// in its Object. The error is ErrMalformedXML (also for no object or more
+// than MaxDeletes), ErrDocumentTooLarge, or what AddressOf says of a key.
 // https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
 func DeleteNames(bucket string, xml []byte) ([]tokens.Name, error) {
 	l := deleteList{bucket: bucket}
 	if err := readDocument(xml, l.see); err != nil {
 		return nil, err
 	}
-	if len(l.names) == 0 {
+	if l.objects == 0 {
 		return nil, sigv4.Faultf(ErrMalformedXML, "The list of objects to delete is empty.")
 	}
-	return l.names, nil
+	return l.keys.names, nil
 }
 
 // deleteList gathers the keys.
 type deleteList struct {
-	bucket string
-	names  []tokens.Name
-	key    string
-	seen   string // the elements of the object so far
+	bucket  string
+	objects int
+	keys    nameSet
+	key     string
+	seen    string // the elements of the object so far
+}
+
+// nameSet is names without those that are equal, in order.
+type nameSet struct {
+	names []tokens.Name
+	seen  map[string]struct{} // the resources
+}
+
+// add reports whether the set is not above a bound with the name in it.
+func (s *nameSet) add(n tokens.Name, bound int) bool {
+	if _, again := s.seen[n.Resource]; again {
+		return true
+	}
+	if len(s.names) == bound {
+		return false
+	}
+	if s.seen == nil {
+		s.seen = make(map[string]struct{})
+	}
+	s.seen[n.Resource] = struct{}{}
+	s.names = append(s.names, n)
+	return true
 }
 
 func (l *deleteList) see(e *element) error {
@@ -77,13 +105,13 @@ func (l *deleteList) end() error {
 	if l.key == "" {
 		return sigv4.Faultf(ErrMalformedXML, "An Object has no Key.")
 	}
-	if len(l.names) == MaxDeletes {
+	if l.objects++; l.objects > MaxDeletes {
 		return sigv4.Faultf(ErrMalformedXML, "There are more than %d objects to delete.", MaxDeletes)
 	}
 	if err := checkKey(l.key); err != nil {
 		return err
 	}
-	l.names = append(l.names, tokens.Name{Resource: l.bucket + "/" + l.key, Needs: tokens.StorageDelete, Reach: tokens.Exact})
+	l.keys.add(tokens.Name{Resource: l.bucket + "/" + l.key, Needs: tokens.StorageDelete, Reach: tokens.Exact}, MaxDeletes)
 	l.key, l.seen = "", ""
 	return nil
 }
@@ -127,13 +155,14 @@ func isPartMember(e *element) bool {
 // buckets which it names: the targets of replication, logs, inventories,
 // analytics and restored queries. The storage writes there with a key of its
 // own, so that each needs StorageAll as a whole, also the bucket of the request
-// when it is named. Nothing at all is a document too and names none. The error
-// is ErrMalformedXML, ErrDocumentTooLarge, ErrInvalidBucketName or ErrReserved.
+// when it is named. Each bucket is returned once. Nothing at all is a document
+// too and names none. The error is ErrMalformedXML (also for more than
+// MaxTargets buckets), ErrDocumentTooLarge, ErrInvalidBucketName or ErrReserved.
 func DocumentNames(xml []byte) ([]tokens.Name, error) {
 	if isSpace(xml) {
 		return nil, nil
 	}
-	var names []tokens.Name
+	var targets nameSet
 	err := readDocument(xml, func(e *element) error {
 		if !e.leaf || !isBucketElement(e.name()) {
 			return nil
@@ -148,13 +177,15 @@ func DocumentNames(xml []byte) ([]tokens.Name, error) {
 		if err := checkBucket(target); err != nil {
 			return err
 		}
-		names = append(names, tokens.Name{Resource: target, Needs: tokens.StorageAll, Reach: tokens.Whole})
+		if !targets.add(tokens.Name{Resource: target, Needs: tokens.StorageAll, Reach: tokens.Whole}, MaxTargets) {
+			return sigv4.Faultf(ErrMalformedXML, "The document names more than %d buckets.", MaxTargets)
+		}
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	return names, nil
+	return targets.names, nil
 }
 
 // isBucketElement reports whether an element holds the name of a bucket.

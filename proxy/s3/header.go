@@ -62,27 +62,17 @@ func (m *marks) readOne(name string, values []string) error {
 	var buffer [foldedLength]byte
 	folded := fold(name, &buffer)
 	switch {
-	case string(folded) == "x-amz-copy-source":
-		m.copies = true
-		if len(values) != 1 {
-			return sigv4.Faultf(ErrCopySource, "There are %d x-amz-copy-source headers, one is possible.", len(values))
-		}
-		m.copySource = values[0]
-	case hasPrefix(folded, "x-amz-copy-source-"):
-		m.copyDetails = true
+	case hasPrefix(folded, amzPrefix):
+		return m.readAmz(name, folded, values)
 	case isForce(folded):
 		m.forced = true
-	case isExtract(folded):
-		m.extracts = true
 	case isForeign(folded):
 		return sigv4.Faultf(ErrUnknownOperation, "The header %q makes the request another operation.", quoted(name))
-	case raisesRights(folded, values):
-		m.raises = true
 	default:
 		return nil
 	}
-	if strings.ContainsAny(name, "_.") {
-		return sigv4.Faultf(ErrInvalidArgument, "The header %q must be spelt with hyphens.", quoted(name))
+	if isMisspelt(name, folded) {
+		return misspelt(name)
 	}
 	return nil
 }
@@ -114,45 +104,48 @@ func isForce(name []byte) bool {
 	return string(name) == "x-minio-force-delete" || string(name) == "x-rustfs-force-delete"
 }
 
-// isExtract reports the header by which Snowball, MinIO and RustFS unpack an
-// uploaded archive into objects.
-// https://docs.aws.amazon.com/snowball/latest/developer-guide/batching-small-files.html
-func isExtract(name []byte) bool { return string(name) == "x-amz-meta-snowball-auto-extract" }
-
-// isForeign reports headers by which a storage reads a request as another
-// operation, as its own replication or administration, or finds the data in an
-// object that is named there.
+// isForeign reports headers, other than x-amz-, by which a storage reads a
+// request as another operation, as its own replication or administration, or
+// finds the data in an object that is named there.
 func isForeign(name []byte) bool {
 	for _, prefix := range [...]string{
-		"rgwx-", "x-rgw-", "x-minio-", "x-rustfs-", "x-scal-",
-		"x-object-manifest", "x-symlink-target", "x-amz-target", "x-amz-rename-source",
+		"rgwx-", "x-rgw-", "x-minio-", "x-rustfs-", "x-scal-", "x-vgw-", "x-object-manifest", "x-http-method", "x-method-override",
 	} {
 		if hasPrefix(name, prefix) {
 			return true
 		}
 	}
-	return hasPrefix(name, "x-") && (bytes.HasSuffix(name, []byte("-copy-source")) || bytes.HasSuffix(name, []byte("-copy-from")))
-}
-
-// raisesRights reports headers and arguments that do, beside an upload or a
-// deletion, what needs every right as an operation of its own: PutObjectAcl,
-// PutObjectRetention, PutObjectLegalHold, or the bypass of a retention.
-func raisesRights(name []byte, values []string) bool {
-	if hasPrefix(name, "x-amz-object-lock-") || hasPrefix(name, "x-amz-grant-") ||
-		string(name) == "x-amz-bypass-governance-retention" {
-		return true
-	}
-	if string(name) != "x-amz-acl" {
+	if !hasPrefix(name, "x-") {
 		return false
 	}
-	for _, v := range values {
-		switch v {
-		case "private", "bucket-owner-read", "bucket-owner-full-control":
-		default:
+	for _, part := range [...]string{"-copy-source", "-copy-from", "-move-source", "-rename-source", "-symlink-target"} {
+		if bytes.Contains(name, []byte(part)) {
 			return true
 		}
 	}
 	return false
+}
+
+// IsForeignHeader reports whether a header can make some storage read or write
+// a second object, give rights away, or do something else than the method and
+// the path say: the copy sources, links and manifests of all vendors, what
+// MinIO, RustFS, Ceph, Versity and Scality send to themselves, and every x-amz-
+// header but those that OperationOf lets pass at the rights of the operation
+// itself. Of x-amz-acl it says yes whatever the value. The name may be spelt in
+// any case and with underscores or dots for hyphens; the empty name is not
+// foreign. Destination, which says nothing without its method, is not either.
+func IsForeignHeader(name string) bool {
+	var buffer [foldedLength]byte
+	folded := fold(name, &buffer)
+	if !hasPrefix(folded, amzPrefix) {
+		return isForeign(folded)
+	}
+	switch effectOf(folded) {
+	case headerOnly, anywhere:
+		return false
+	default:
+		return true
+	}
 }
 
 // isForm reports whether a POST can be read as a form with a file: storages

@@ -71,6 +71,10 @@ type Operation struct {
 	// Public: a rule for the public may allow it. It touches nothing but the
 	// current version of what it names, and the answer is as it was stored.
 	Public bool
+	// Paged: ListBuckets for a part of the list. Its pages are counted before
+	// FilterBuckets takes anything off, and the token of a page can name a
+	// bucket, so that it is not for callers who may not see every bucket.
+	Paged bool
 }
 
 // OperationOf says what a request asks for. The error is ErrUnknownOperation,
@@ -104,6 +108,7 @@ func OperationOf(r Request) (Operation, error) {
 	return Operation{
 		Name: o.name, Names: names, Body: o.body, Answer: o.answer,
 		Public: o.public && args.arePublic() && !raised && !marks.extracts,
+		Paged:  o.answer == BucketList && args.arePaged(),
 	}, nil
 }
 

@@ -89,36 +89,6 @@ func (a *arguments) add(name, value string) error {
 	return nil
 }
 
-// hoist looks at headers that a presigned URL carries in its query.
-func (a *arguments) hoist(name, value string) error {
-	var buffer [foldedLength]byte
-	folded := fold(name, &buffer)
-	if hasPrefix(folded, "x-amz-") && (isExtract(folded) || !isHoisted(string(folded))) {
-		return sigv4.Faultf(ErrUnknownOperation, "The argument %q is not possible in a query.", quoted(name))
-	}
-	if raisesRights(folded, []string{value}) {
-		a.raises = true
-	}
-	return nil
-}
-
-// isHoisted is the closed list of headers, in lower case, that software for
-// presigning moves into the query and that name nothing else.
-func isHoisted(name string) bool {
-	switch name {
-	case "x-id", "x-amz-acl", "x-amz-bypass-governance-retention", "x-amz-expected-bucket-owner", "x-amz-max-parts",
-		"x-amz-object-attributes", "x-amz-optional-object-attributes", "x-amz-part-number-marker", "x-amz-request-payer",
-		"x-amz-sdk-checksum-algorithm", "x-amz-storage-class", "x-amz-tagging", "x-amz-user-agent", "x-amz-website-redirect-location":
-		return true
-	}
-	for _, prefix := range [...]string{"x-amz-meta-", "x-amz-checksum-", "x-amz-server-side-encryption", "x-amz-object-lock-", "x-amz-grant-"} {
-		if strings.HasPrefix(name, prefix) {
-			return true
-		}
-	}
-	return false
-}
-
 // wellEscaped reports whether every % begins an escape.
 func wellEscaped(s string) bool {
 	for i := 0; i < len(s); i++ {
@@ -161,9 +131,13 @@ func (a *arguments) hasAll(names string) bool {
 // check holds that every argument belongs to the operation and has a value
 // that every storage reads alike.
 func (a *arguments) check(o *operation) error {
+	if o.form && a.n > 0 {
+		// A form carries all that it says in its fields, which its policy covers.
+		return sigv4.Faultf(ErrUnknownOperation, "%s has no argument %q, nor any other.", o.name, quoted(a.at(0).name))
+	}
 	for i := range a.n {
 		arg := a.at(i)
-		if arg.name != o.sub && !hasWord(o.with, arg.name) && !hasWord(o.args, arg.name) && !isHoisted(strings.ToLower(arg.name)) {
+		if arg.name != o.sub && !hasWord(o.with, arg.name) && !hasWord(o.args, arg.name) && !isHoisted(arg.name) {
 			return sigv4.Faultf(ErrUnknownOperation, "%s has no argument %q.", o.name, quoted(arg.name))
 		}
 		if !isValue(arg.name, arg.value) {
@@ -188,11 +162,14 @@ func (a *arguments) arePublic() bool {
 	return true
 }
 
+// arePaged reports whether they ask for a page of the list of buckets.
+func (a *arguments) arePaged() bool { return a.has("max-buckets") || a.has("continuation-token") }
+
 // stranger returns the first argument that no operation has, or "".
 func (a *arguments) stranger() string {
 	for i := range a.n {
 		arg := a.at(i)
-		if !isKnown(arg.name) && !isHoisted(strings.ToLower(arg.name)) {
+		if !isKnown(arg.name) && !isHoisted(arg.name) {
 			return arg.name
 		}
 	}

@@ -38,6 +38,7 @@ type attempt struct {
 	cancel   context.CancelCauseFunc
 	timedOut bool        // the head was late; guarded by ex.mu
 	stale    atomic.Bool // the connection had been idle before
+	armed    reset
 
 	proceed chan struct{} // closed when it is clear what the server says to Expect
 	said    bool          // proceed is closed; guarded by ex.mu
@@ -93,8 +94,11 @@ func (a *attempt) roundTrip(s *server) (*http.Response, error) {
 
 func (a *attempt) firstByte() { a.began.Store(true) }
 
-func (a *attempt) wroteRequest(httptrace.WroteRequestInfo) {
+func (a *attempt) wroteRequest(info httptrace.WroteRequestInfo) {
 	a.wrote.Store(int64(max(time.Since(a.ex.start), 1)))
+	if info.Err == nil {
+		a.armed.disarm()
+	}
 }
 
 // timeOut ends an attempt whose answer's head is late. The caller holds ex.mu.
@@ -110,7 +114,12 @@ func (ex *exchange) late(a *attempt) bool {
 	return a.timedOut
 }
 
-func (a *attempt) gotConn(info httptrace.GotConnInfo) { a.stale.Store(info.Reused) }
+func (a *attempt) gotConn(info httptrace.GotConnInfo) {
+	a.stale.Store(info.Reused)
+	if a.ex.body != nil {
+		a.armed.arm(info.Conn)
+	}
+}
 
 // extra allows the first attempt of an exchange one more if it met a
 // connection that the server may have closed just then, as every server does

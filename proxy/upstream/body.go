@@ -103,8 +103,9 @@ func (b *requestBody) fault() error {
 // use the connection again, before it lets go of it. That gets an end here by a
 // deadline on the client's connection, which the server sets anew for each
 // request: at once if a read is under way or the client was not told to go on,
-// and otherwise late enough to spare a client that is still sending a reset.
-func (b *requestBody) retire(w http.ResponseWriter) {
+// and otherwise late enough to spare a client that is still sending a reset. A
+// client that is gone, or whose exchange was cut, is spared nothing.
+func (b *requestBody) retire(w http.ResponseWriter, gone error) {
 	b.mu.Lock()
 	b.reader = nil
 	if b.eof {
@@ -112,7 +113,7 @@ func (b *requestBody) retire(w http.ResponseWriter) {
 		return
 	}
 	deadline := time.Unix(1, 0)
-	if !b.reading && (b.touched || !b.expected) {
+	if !b.reading && gone == nil && (b.touched || !b.expected) {
 		deadline = time.Now().Add(lingerBody)
 	}
 	var quiet chan struct{}

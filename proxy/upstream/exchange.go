@@ -120,7 +120,7 @@ func (ex *exchange) finish() {
 		ex.attempt.cancel(nil)
 	}
 	if ex.body != nil {
-		ex.body.retire(ex.w)
+		ex.body.retire(ex.w, ex.client.Err())
 	}
 }
 

@@ -203,7 +203,7 @@ func (w *rewritten) Read(p []byte) (int, error) {
 func (w *rewritten) readFile(p []byte) (int, error) {
 	n, err := w.file.Read(p)
 	if w.room -= int64(n); w.room < int64(len(w.closing)) {
-		w.err = sigv4.Faultf(ErrMalformed, "The body of the request is longer than its Content-Length")
+		w.err = sigv4.Faultf(ErrMalformed, "The form does not end within the Content-Length of the request")
 		return 0, w.err
 	}
 	switch {
