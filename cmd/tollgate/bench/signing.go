@@ -89,8 +89,7 @@ const bucket = "bench-bucket"
 func (o object) request(signer *sigv4.Signer, address string, now time.Time) ([]byte, error) {
 	data := content(o.sends())
 	h := http.Header{"User-Agent": {"bench"}}
-	encode := payload.Encode{Length: int64(len(data))}
-	mode := o.payload
+	encode, mode := payload.Encode{Length: int64(len(data))}, o.payload
 	switch mode {
 	case digestPayload:
 		sum := sha256.Sum256(data)
