@@ -156,7 +156,7 @@ var messages = map[string]string{
 	"InvalidAccessKeyId":   "The AWS Access Key Id you provided does not exist in our records.",
 	"IncompleteBody":       "You did not provide the number of bytes specified by the Content-Length HTTP header.",
 	"MissingContentLength": "You must provide the Content-Length HTTP header.",
-	"ServiceUnavailable":   "Please reduce your request rate, or try again later.",
+	"ServiceUnavailable":   "The gateway, or the storage behind it, cannot answer now. Please try again later.",
 	"InternalError":        "We encountered an internal error. Please try again.",
 	"NoSuchBucket":         "The specified bucket does not exist",
 }

@@ -232,6 +232,7 @@ func (x *exchange) undress(h http.Header) {
 	x.out.Header()[RequestID] = id // h may be this very header
 	if x.route.storage != nil {
 		x.route.storage.hideKey(h)
+		x.relocate(h)
 		lowerMetadata(h)
 	}
 	x.undressCookies(h)

@@ -6,6 +6,7 @@
 package proxy
 
 import (
+	"fmt"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -85,6 +86,9 @@ func (x *exchange) authorise() (tokens.Grant, error) {
 	grant, refusal := tokens.Authorise(x.caller.Subject, x.action)
 	if refusal == nil {
 		return grant, nil
+	}
+	if x.operation.Name != "" {
+		refusal = fmt.Errorf("%w: %s of %q", refusal, x.operation.Name, x.action.Resource)
 	}
 	if x.action.Public, err = x.rules.isPublic(x); err != nil {
 		return tokens.Grant{}, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 
 	"tollgate/proxy/s3"
@@ -148,6 +149,8 @@ func (x *exchange) chooseEdit(grant tokens.Grant) func(status int, h http.Header
 		switch {
 		case x.in.Method == http.MethodHead:
 			return x.scrubHead(status, h)
+		case x.form != nil && status < http.StatusMultipleChoices && status != http.StatusNoContent:
+			return x.relocateForm
 		case x.operation.Name == "GetBucketPolicy" && status == http.StatusOK:
 			return x.route.storage.maskText
 		case status == http.StatusNotModified || status == http.StatusNoContent:
@@ -168,7 +171,7 @@ func (x *exchange) chooseEdit(grant tokens.Grant) func(status int, h http.Header
 // scrub takes off an error of the storage what is not for clients.
 func (x *exchange) scrub(_ int, body []byte) ([]byte, error) {
 	if !bytes.Contains(body, []byte("<Error")) {
-		if x.route.storage.shows(string(body)) {
+		if x.route.storage.shows(string(body)) && !x.echoesKey() {
 			return nil, errUneditable
 		}
 		return body, nil
@@ -177,7 +180,7 @@ func (x *exchange) scrub(_ int, body []byte) ([]byte, error) {
 	switch {
 	case s3.IsSignatureFault(code):
 		return nil, &keyRefusedError{code}
-	case x.route.storage.shows(string(scrubbed)):
+	case x.route.storage.shows(string(scrubbed)) && !x.echoesKey():
 		return nil, errUneditable
 	}
 	return scrubbed, nil
@@ -212,15 +215,60 @@ func (e *keyRefusedError) Unwrap() error { return ErrKeyRefused }
 // shows reports whether a text holds the access key of the storage.
 func (s *storage) shows(text string) bool { return strings.Contains(text, s.signer.AccessKey) }
 
-// hideKey takes off an answer every header that holds the storage's access
-// key, such as the Location of a presigned redirect.
+// echoesKey reports whether the client named something that holds the same
+// letters as the storage's access key, so that it is no secret in the answer.
+func (x *exchange) echoesKey() bool { return x.route.storage.shows(decode(x.path)) }
+
+// hideKey takes off an answer every header that presents the storage's access
+// key, such as the Location of a presigned redirect. What the owner of an
+// object wrote himself is his.
 func (s *storage) hideKey(h http.Header) {
 	for name, values := range h {
-		for _, v := range values {
-			if s.shows(v) {
-				delete(h, name)
-				break
-			}
+		if strings.HasPrefix(name, "X-Amz-Meta-") || strings.HasPrefix(name, "Content-") {
+			continue
+		}
+		if slices.ContainsFunc(values, s.presents) {
+			delete(h, name)
 		}
 	}
+}
+
+// presents reports whether a text has the access key as credentials have it.
+func (s *storage) presents(text string) bool {
+	key := s.signer.AccessKey
+	if !strings.Contains(text, key) {
+		return false
+	}
+	for _, form := range [...]string{key + "/", key + "%2F", key + "%2f", "AWSAccessKeyId=" + key, "Credential=" + key, "AWS " + key} {
+		if strings.Contains(text, form) {
+			return true
+		}
+	}
+	return text == key
+}
+
+// relocate names the gateway where the storage named itself.
+func (x *exchange) relocate(h http.Header) {
+	for i, location := range h["Location"] {
+		h["Location"][i] = x.relocated(location)
+	}
+}
+
+func (x *exchange) relocated(location string) string {
+	for _, server := range x.route.upstream.Servers() {
+		if rest, ok := strings.CutPrefix(location, server); ok && strings.HasPrefix(rest, "/") {
+			return x.scheme() + "://" + x.in.Host + rest
+		}
+	}
+	return location
+}
+
+// relocateForm does so in the document that answers a form.
+func (x *exchange) relocateForm(_ int, body []byte) ([]byte, error) {
+	const begins = "<Location>"
+	before, rest, found := bytes.Cut(body, []byte(begins))
+	if !found {
+		return body, nil
+	}
+	return slices.Concat(before, []byte(begins), []byte(x.relocated(string(rest)))), nil
 }

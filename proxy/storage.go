@@ -22,11 +22,16 @@ func (s *StorageConfig) SetDefaults() { s.Region, s.Payload = "us-east-1", "auto
 
 // Validate reports every fault of s.
 func (s *StorageConfig) Validate(report func(path, message string)) {
-	if s.AccessKey == "" || strings.ContainsAny(s.AccessKey, "/, \t\r\n") {
+	if s.AccessKey == "" {
+		report("access_key", "missing; give the access key of the storage, or leave s3 out for an upstream that is no S3 storage")
+	} else if strings.ContainsAny(s.AccessKey, "/, \t\r\n") {
 		report("access_key", fmt.Sprintf("%q is no access key, accepted is one without spaces, commas and slashes", s.AccessKey))
 	}
-	if s.SecretKey == "" {
-		report("secret_key", "missing; give it here, as secret_key_file or in the environment")
+	switch secret := s.SecretKey.Reveal(); {
+	case secret == "":
+		report("secret_key", "missing; give it here or as secret_key_file")
+	case strings.TrimSpace(secret) != secret:
+		report("secret_key", "begins or ends with a space or an empty line; take it off")
 	}
 	if s.Region == "" || strings.ContainsAny(s.Region, "/, \t\r\n") {
 		report("region", fmt.Sprintf("%q is no region, accepted is a name like us-east-1", s.Region))

@@ -23,6 +23,8 @@ const maxResource = 64 + 1024
 func ParseResource(s string) (Resource, error) {
 	name := strings.TrimPrefix(s, "/")
 	switch {
+	case isForeign(name):
+		return "", Invalid("the resource %q is a URL, an ARN or a pattern, accepted is a bucket or a path prefix; bucket/prefix/ is everything below", s)
 	case name == "" || strings.HasPrefix(name, "/"):
 		return "", Invalid("the resource %q is empty, accepted is a bucket or a path prefix; leave the resources out to mean everywhere", s)
 	case len(name) > maxResource:
@@ -37,6 +39,12 @@ func ParseResource(s string) (Resource, error) {
 		return "", Invalid("the resource %q has a backslash or a control character, accepted is a bucket or a path prefix", s)
 	}
 	return Resource(name), nil
+}
+
+// isForeign recognises how resources are written elsewhere. Taken as a prefix
+// each would cover nothing.
+func isForeign(name string) bool {
+	return strings.HasPrefix(name, "s3://") || strings.HasPrefix(name, "arn:") || strings.HasSuffix(name, "*")
 }
 
 // Covers reports whether the name is r or lies below it. The empty Resource

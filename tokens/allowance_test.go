@@ -13,7 +13,7 @@ import (
 func TestParseResource(t *testing.T) {
 	for text, want := range map[string]tokens.Resource{
 		"bucket": "bucket", "/bucket": "bucket", "bucket/": "bucket/", "bucket/a b/ü": "bucket/a b/ü", "b//k": "b//k", "...": "...",
-		"": "", "/": "", "//b": "", "a/../b": "", ".": "", "a/.": "", `a\b`: "", "a\x00": "", "a\n": "", "a\x7f": "",
+		"": "", "/": "", "//b": "", "a/../b": "", ".": "", "a/.": "", `a\b`: "", "s3://bucket/": "", "arn:aws:s3:::b": "", "bucket/*": "", "b*c": "b*c", "a\x00": "", "a\n": "", "a\x7f": "",
 		strings.Repeat("a", 1088): tokens.Resource(strings.Repeat("a", 1088)), strings.Repeat("a", 1089): "",
 	} {
 		got, err := tokens.ParseResource(text)
