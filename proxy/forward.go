@@ -57,7 +57,8 @@ func (x *exchange) send(out *upstream.Outgoing, grant tokens.Grant) error {
 	}
 	e := &editor{ResponseWriter: x.out, choose: x.chooseEdit(grant)}
 	if !x.answersData() {
-		e.masker = newMasker(x.route.storage.signer.AccessKey)
+		masker := x.route.storage.masker
+		e.masker = &masker
 	}
 	x.report, err = x.route.upstream.Forward(e, out)
 	if err == nil {

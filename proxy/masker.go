@@ -10,7 +10,8 @@ import (
 // masker takes the storage's access key out of XML that goes by. Some
 // storages call the owner of a bucket or an object by it. The length stays,
 // and only an ID or a name in full is taken for it, so that a key which
-// happens to hold the same letters is left alone.
+// happens to hold the same letters is left alone. A copy of one that has seen
+// nothing masks another text.
 type masker struct {
 	patterns [2][]byte // what an owner looks like
 	masks    [2][]byte // the same without the access key
@@ -18,10 +19,10 @@ type masker struct {
 	pending  []byte // what may be the beginning of a pattern
 }
 
-func newMasker(accessKey string) *masker {
+func newMasker(accessKey string) masker {
 	var escaped bytes.Buffer
 	_ = xml.EscapeText(&escaped, []byte(accessKey)) // a Buffer takes everything
-	m := &masker{}
+	var m masker
 	hidden := strings.Repeat("*", escaped.Len())
 	for i, name := range [...]string{"ID", "DisplayName"} {
 		m.patterns[i] = []byte("<" + name + ">" + escaped.String() + "</" + name + ">")

@@ -222,15 +222,14 @@ func (x *exchange) formNames(names []tokens.Name) ([]tokens.Name, error) {
 }
 
 // formRaises reports whether a form gives access to others or locks what it
-// makes, which as headers would need every right too.
+// makes, by the rules for headers: the field acl is x-amz-acl there.
 func (x *exchange) formRaises() bool {
-	for _, name := range [...]string{"acl", "x-amz-acl"} {
-		if acl, given := x.form.Get(name); given && acl != "private" && acl != "bucket-owner-read" && acl != "bucket-owner-full-control" {
-			return true
-		}
-	}
 	return slices.ContainsFunc(x.form.Names(), func(name string) bool {
-		return strings.HasPrefix(name, "x-amz-grant-") || strings.HasPrefix(name, "x-amz-object-lock-")
+		value, _ := x.form.Get(name)
+		if name == "acl" {
+			name = "x-amz-acl"
+		}
+		return s3.RaisesRights(name, value)
 	})
 }
 

@@ -67,6 +67,7 @@ var payloadModes = map[string]payloadMode{
 type storage struct {
 	signer  sigv4.Signer
 	payload payloadMode
+	masker  masker // of which each answer has a copy
 }
 
 // maxStorageKeys is how many signing keys for storages are kept: one a day
@@ -82,6 +83,7 @@ func newStorage(c *StorageConfig) *storage {
 			AccessKey: c.AccessKey, Secret: c.SecretKey, Region: c.Region, Keys: sigv4.NewKeys(maxStorageKeys),
 		},
 		payload: payloadModes[c.Payload],
+		masker:  newMasker(c.AccessKey),
 	}
 }
 

@@ -16,16 +16,6 @@ import (
 	"tollgate/proxy/sigv4/payload"
 )
 
-// Values of x-amz-content-sha256 towards the storage. AWS: "Authenticating
-// Requests: Using the Authorization Header".
-const (
-	emptyDigest           = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-	unsignedPayload       = "UNSIGNED-PAYLOAD"
-	signedChunks          = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
-	signedChunksTrailer   = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"
-	unsignedChunksTrailer = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
-)
-
 // errNotSigned: a body was read before its request was signed.
 var errNotSigned = errors.New("body of a request that is not signed")
 
@@ -46,9 +36,9 @@ type transfer struct {
 
 // transfer plans how the body of the request goes on.
 func (x *exchange) transfer() (*transfer, error) {
-	t := &transfer{length: x.in.ContentLength, digest: unsignedPayload}
+	t := &transfer{length: x.in.ContentLength, digest: sigv4.ValueUnsigned}
 	if x.isBodyless() {
-		t.digest, t.body = emptyDigest, http.NoBody
+		t.digest, t.body = sigv4.EmptyDigest, http.NoBody
 		return t, nil
 	}
 	if err := x.open(t); err != nil {
@@ -78,7 +68,7 @@ func (x *exchange) isBodyless() bool {
 	if x.signature == nil || x.signature.Payload == sigv4.Unsigned {
 		return x.checkShape(false) == nil
 	}
-	return x.signature.Payload == sigv4.Digest && hex.EncodeToString(x.signature.Digest[:]) == emptyDigest
+	return x.signature.Payload == sigv4.Digest && hex.EncodeToString(x.signature.Digest[:]) == sigv4.EmptyDigest
 }
 
 func (x *exchange) mode() payloadMode {
@@ -204,15 +194,15 @@ func (t *transfer) drain() error {
 func (t *transfer) choose(mode payloadMode) {
 	switch {
 	case len(t.trailer) > 0 && mode == payloadSigned:
-		t.digest, t.encoded, t.chained = signedChunksTrailer, true, true
+		t.digest, t.encoded, t.chained = sigv4.ValueSignedChunksTrailer, true, true
 	case len(t.trailer) > 0 && mode != payloadDecoded:
-		t.digest, t.encoded = unsignedChunksTrailer, true
+		t.digest, t.encoded = sigv4.ValueUnsignedChunksTrailer, true
 	case t.length == 0:
-		t.digest = emptyDigest
-	case mode == payloadSigned && t.digest == unsignedPayload:
-		t.digest, t.encoded, t.chained = signedChunks, true, true
+		t.digest = sigv4.EmptyDigest
+	case mode == payloadSigned && t.digest == sigv4.ValueUnsigned:
+		t.digest, t.encoded, t.chained = sigv4.ValueSignedChunks, true, true
 	case mode == payloadUnsigned:
-		t.digest = unsignedPayload
+		t.digest = sigv4.ValueUnsigned
 	}
 }
 

@@ -213,39 +213,6 @@ func TestFaultsAreSentences(t *testing.T) {
 	}
 }
 
-func TestBucketOfHost(t *testing.T) {
-	for _, row := range []struct {
-		verdict, host, bases string
-		bucket, base         string
-		ok                   bool
-	}{
-		{"below the base", "bucket.s3.example.com", "s3.example.com", "bucket", "s3.example.com", true},
-		{"dots in the bucket", "my.bucket.s3.example.com", "s3.example.com", "my.bucket", "s3.example.com", true},
-		{"the base itself", "s3.example.com", "s3.example.com", "", "s3.example.com", false},
-		{"another host", "example.com", "s3.example.com", "", "", false},
-		{"ends alike", "xs3.example.com", "s3.example.com", "", "", false},
-		{"a bare dot", ".s3.example.com", "s3.example.com", "", "s3.example.com", false},
-		{"no bases", "bucket.s3.example.com", "", "", "", false},
-		{"no host", "", "s3.example.com", "", "", false},
-		{"the longest base", "b.eu.s3.example.com", "s3.example.com eu.s3.example.com", "b", "eu.s3.example.com", true},
-		{"the longest base, in front", "b.eu.s3.example.com", "eu.s3.example.com s3.example.com", "b", "eu.s3.example.com", true},
-		{"the longest base itself", "eu.s3.example.com", "s3.example.com eu.s3.example.com", "", "eu.s3.example.com", false},
-		{"the longest base itself, in front", "eu.s3.example.com", "eu.s3.example.com s3.example.com", "", "eu.s3.example.com", false},
-		{"the shorter base", "b.us.s3.example.com", "s3.example.com eu.s3.example.com", "b.us", "s3.example.com", true},
-		{"an odd bucket is judged later", "..s3.example.com", "s3.example.com", ".", "s3.example.com", true},
-		{"a reserved bucket is judged later", "minio.s3.example.com", "s3.example.com", "minio", "s3.example.com", true},
-		{"one word", "bucket.localhost", "localhost", "bucket", "localhost", true},
-	} {
-		bucket, base, ok := BucketOfHost(row.host, strings.Fields(row.bases))
-		if bucket != row.bucket || base != row.base || ok != row.ok {
-			t.Errorf("%s: %q, %q, %v", row.verdict, bucket, base, ok)
-		}
-	}
-	if _, _, ok := BucketOfHost("bucket.x", []string{""}); ok {
-		t.Error("the empty base has buckets")
-	}
-}
-
 // FuzzAddressOf: what is accepted has no dot segment however it is decoded
 // once more or cut, and reads the same when it is encoded again.
 func FuzzAddressOf(f *testing.F) {

@@ -125,6 +125,20 @@ func opens(values ...string) bool {
 	return false
 }
 
+// RaisesRights reports whether an x-amz- header with that value, or the field
+// of a form by the same name, gives what needs every right on the object.
+func RaisesRights(name, value string) bool {
+	var buffer [foldedLength]byte
+	switch effectOf(fold(name, &buffer)) {
+	case raising:
+		return true
+	case access:
+		return opens(value)
+	case unlisted, headerOnly, anywhere, copying, copyDetail, extracting:
+	}
+	return false
+}
+
 // isMisspelt reports whether a header has underscores or dots for hyphens.
 // What follows x-amz-meta- is the client's own.
 func isMisspelt(name string, folded []byte) bool {

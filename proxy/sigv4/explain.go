@@ -105,7 +105,7 @@ func (s *Signature) trials(hints Hints) []trial {
 	trials = append(trials, s.headerTrials("accept-encoding", "accept_encoding_changed",
 		"", "identity", "gzip", "gzip, deflate, br")...)
 	trials = append(trials, s.headerTrials("content-type", "content_type_changed", "", "application/octet-stream")...)
-	for _, payload := range [...]string{unsignedPayload, emptyDigest} {
+	for _, payload := range [...]string{ValueUnsigned, EmptyDigest} {
 		if payload != s.payload {
 			trials = append(trials, trial{"payload_changed", func(m *message) { m.payload = payload }})
 		}

@@ -44,7 +44,7 @@ func (s *Signature) readQueryPayload(args *arguments) error {
 	case args.contentSHA256.given:
 		value = args.contentSHA256.value
 	case !inHeader:
-		value = unsignedPayload
+		value = ValueUnsigned
 	}
 	return s.readPayload(value)
 }

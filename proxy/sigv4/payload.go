@@ -22,13 +22,15 @@ const (
 	UnsignedChunksTrailer                // STREAMING-UNSIGNED-PAYLOAD-TRAILER
 )
 
-// Values of x-amz-content-sha256.
+// Values of x-amz-content-sha256 beside the digest of a body in hex. EmptyDigest
+// is that of no body. AWS: "Authenticating Requests: Using the Authorization
+// Header".
 const (
-	unsignedPayload       = "UNSIGNED-PAYLOAD"
-	signedChunks          = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
-	signedChunksTrailer   = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"
-	unsignedChunksTrailer = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
-	emptyDigest           = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+	ValueUnsigned              = "UNSIGNED-PAYLOAD"
+	ValueSignedChunks          = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
+	ValueSignedChunksTrailer   = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"
+	ValueUnsignedChunksTrailer = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
+	EmptyDigest                = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 )
 
 // Names of headers as net/http has them.
@@ -64,7 +66,7 @@ func (s *Signature) readPayload(value string) error {
 			return version4A(value)
 		}
 		return Faultf(ErrInvalidArgument, "x-amz-content-sha256 must be %s, %s, %s, %s or a valid sha256 value.",
-			unsignedPayload, signedChunks, signedChunksTrailer, unsignedChunksTrailer)
+			ValueUnsigned, ValueSignedChunks, ValueSignedChunksTrailer, ValueUnsignedChunksTrailer)
 	}
 	if err := s.readTrailers(); err != nil {
 		return err
@@ -77,13 +79,13 @@ func (s *Signature) readPayload(value string) error {
 
 func (s *Signature) payloadOf(value string) Payload {
 	switch value {
-	case unsignedPayload:
+	case ValueUnsigned:
 		return Unsigned
-	case signedChunks:
+	case ValueSignedChunks:
 		return SignedChunks
-	case signedChunksTrailer:
+	case ValueSignedChunksTrailer:
 		return SignedChunksTrailer
-	case unsignedChunksTrailer:
+	case ValueUnsignedChunksTrailer:
 		return UnsignedChunksTrailer
 	}
 	if len(value) != 2*len(s.Digest) {
@@ -117,7 +119,7 @@ func (s *Signature) readTrailers() error {
 		return nil
 	}
 	if !s.Payload.HasTrailer() {
-		return Faultf(ErrInvalidArgument, "x-amz-trailer is accepted only with x-amz-content-sha256 %s or %s.", signedChunksTrailer, unsignedChunksTrailer)
+		return Faultf(ErrInvalidArgument, "x-amz-trailer is accepted only with x-amz-content-sha256 %s or %s.", ValueSignedChunksTrailer, ValueUnsignedChunksTrailer)
 	}
 	if strings.Count(value, ",") >= maxTrailers {
 		return Faultf(ErrInvalidArgument, "x-amz-trailer has more than %d names.", maxTrailers)

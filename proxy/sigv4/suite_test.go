@@ -50,7 +50,7 @@ func TestSuiteOfVersion4(t *testing.T) {
 				header = http.Header{}
 			}
 			header.Set("X-Amz-Date", date)
-			m := message{method: c.method, host: "example.amazonaws.com", path: path, query: query, header: header, payload: emptyDigest, reading: reading{plus: ' '}}
+			m := message{method: c.method, host: "example.amazonaws.com", path: path, query: query, header: header, payload: EmptyDigest, reading: reading{plus: ' '}}
 			m.signed = m.namesToSign(nil)
 			for name := range c.header {
 				m.signed = append(m.signed, strings.ToLower(name))
@@ -200,8 +200,8 @@ func TestKeysAreBounded(t *testing.T) {
 // the HMAC.
 func BenchmarkHashesAlone(b *testing.B) {
 	m := message{
-		method: "GET", host: "storage.example", path: "/bucket/photos/2026/puppy.jpg", payload: emptyDigest, reading: reading{plus: ' '},
-		header: http.Header{"Range": {"bytes=0-9"}, "X-Amz-Date": {"20130524T000000Z"}, headerSHA256: {emptyDigest}},
+		method: "GET", host: "storage.example", path: "/bucket/photos/2026/puppy.jpg", payload: EmptyDigest, reading: reading{plus: ' '},
+		header: http.Header{"Range": {"bytes=0-9"}, "X-Amz-Date": {"20130524T000000Z"}, headerSHA256: {EmptyDigest}},
 	}
 	m.signed = m.namesToSign(nil)
 	var work scratch

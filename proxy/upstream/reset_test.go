@@ -27,6 +27,27 @@ func (b brokenAfter) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// serveOne serves one connection, and sends how that ended.
+func serveOne(t *testing.T, serve func(net.Conn) error) (url string, ended chan error) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	ended = make(chan error, 1)
+	go func() {
+		conn, err := l.Accept()
+		if err != nil {
+			ended <- err
+			return
+		}
+		defer conn.Close()
+		ended <- serve(conn)
+	}()
+	return "http://" + l.Addr().String(), ended
+}
+
 // TestBodyThatBreaksOffEndsInAReset: a server that takes an orderly end for
 // the end of the body must not see one.
 func TestBodyThatBreaksOffEndsInAReset(t *testing.T) {
@@ -38,23 +59,11 @@ func TestBodyThatBreaksOffEndsInAReset(t *testing.T) {
 		{"in chunks", -1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			l, err := net.Listen("tcp", "127.0.0.1:0")
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer l.Close()
-			ended := make(chan error, 1)
-			go func() {
-				conn, err := l.Accept()
-				if err != nil {
-					ended <- err
-					return
-				}
-				defer conn.Close()
-				_, err = io.Copy(io.Discard, bufio.NewReader(conn))
-				ended <- err // nil = an orderly end
-			}()
-			g := newGateway(t, []string{"http://" + l.Addr().String()})
+			url, ended := serveOne(t, func(conn net.Conn) error {
+				_, err := io.Copy(io.Discard, conn)
+				return err // nil = an orderly end
+			})
+			g := newGateway(t, []string{url})
 			errBroken := errors.New("the client broke off")
 			g.dress = func(r *http.Request, out *upstream.Outgoing) {
 				r.Body, r.ContentLength = io.NopCloser(brokenAfter{strings.NewReader(strings.Repeat("x", 100<<10)), errBroken}), c.length
@@ -72,34 +81,21 @@ func TestBodyThatBreaksOffEndsInAReset(t *testing.T) {
 
 // TestConnectionAfterAWholeBodyEndsInOrder: and can be used again.
 func TestConnectionAfterAWholeBodyEndsInOrder(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	ended := make(chan error, 1)
-	go func() {
-		conn, err := l.Accept()
-		if err != nil {
-			ended <- err
-			return
-		}
-		defer conn.Close()
+	url, ended := serveOne(t, func(conn net.Conn) error {
 		in := bufio.NewReader(conn)
 		for {
 			r, err := http.ReadRequest(in)
 			if errors.Is(err, io.EOF) {
-				err = nil
+				return nil
 			}
-			if err != nil || r == nil {
-				ended <- err
-				return
+			if err != nil {
+				return err
 			}
 			_, _ = io.Copy(io.Discard, r.Body)
 			_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 		}
-	}()
-	g := newGateway(t, []string{"http://" + l.Addr().String()})
+	})
+	g := newGateway(t, []string{url})
 	for range 2 {
 		if response, _, err := g.request(t, http.MethodPut, "/k", strings.NewReader("whole")); err != nil || response.StatusCode != http.StatusOK {
 			t.Fatalf("%v, %v", response, err)

@@ -89,7 +89,7 @@ func fill(ctx context.Context, storage site, kinds []object) error {
 		if o.method != http.MethodGet {
 			continue
 		}
-		o.method, o.payload = http.MethodPut, unsignedPayload
+		o.method, o.payload = http.MethodPut, sigv4.ValueUnsigned
 		if err := storage.expect(ctx, o); err != nil {
 			return fmt.Errorf("%s: store %s: %w", storage.name, o.key, err)
 		}
@@ -194,9 +194,9 @@ func (o object) tampered() (status int, covered bool) {
 		return 0, false
 	}
 	switch o.payload {
-	case digestPayload, unsignedChunksTrailer: // XAmzContentSHA256Mismatch, BadDigest
+	case digestPayload, sigv4.ValueUnsignedChunksTrailer: // XAmzContentSHA256Mismatch, BadDigest
 		return http.StatusBadRequest, true
-	case signedChunks, signedChunksTrailer: // SignatureDoesNotMatch
+	case sigv4.ValueSignedChunks, sigv4.ValueSignedChunksTrailer: // SignatureDoesNotMatch
 		return http.StatusForbidden, true
 	}
 	return 0, false

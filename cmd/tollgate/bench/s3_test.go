@@ -97,7 +97,7 @@ func TestEveryKindButTheUnsignedIsTamperedWith(t *testing.T) {
 			t.Errorf("%s: %d, %v", o.name, status, is)
 		}
 	}
-	if want := []string{digestPayload, signedChunks, signedChunksTrailer, unsignedChunksTrailer}; !slices.Equal(covered, want) {
+	if want := []string{digestPayload, sigv4.ValueSignedChunks, sigv4.ValueSignedChunksTrailer, sigv4.ValueUnsignedChunksTrailer}; !slices.Equal(covered, want) {
 		t.Errorf("covered are %q, want %q", covered, want)
 	}
 }

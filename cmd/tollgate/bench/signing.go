@@ -15,15 +15,9 @@ import (
 	"tollgate/proxy/sigv4/payload"
 )
 
-// Values of x-amz-content-sha256. AWS: "Authenticating Requests: Using the
-// Authorization Header".
-const (
-	unsignedPayload       = "UNSIGNED-PAYLOAD"
-	signedChunks          = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
-	signedChunksTrailer   = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"
-	unsignedChunksTrailer = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
-	digestPayload         = "" // the digest itself
-)
+// digestPayload stands for the digest of the body itself, where a value of
+// x-amz-content-sha256 is expected.
+const digestPayload = ""
 
 // object is one kind of request for an object.
 type object struct {
@@ -44,10 +38,10 @@ func objectKinds(s settings) []object {
 		{"GET " + small, http.MethodGet, "small", s.size, digestPayload},
 		{"GET " + large, http.MethodGet, "large", s.object, digestPayload},
 		put("digest", digestPayload),
-		put("unsigned", unsignedPayload),
-		put("signed chunks", signedChunks),
-		put("signed chunks, trailer", signedChunksTrailer),
-		put("unsigned chunks, trailer", unsignedChunksTrailer),
+		put("unsigned", sigv4.ValueUnsigned),
+		put("signed chunks", sigv4.ValueSignedChunks),
+		put("signed chunks, trailer", sigv4.ValueSignedChunksTrailer),
+		put("unsigned chunks, trailer", sigv4.ValueUnsignedChunksTrailer),
 	}
 }
 
@@ -94,7 +88,7 @@ func (o object) request(signer *sigv4.Signer, address string, now time.Time) ([]
 	case digestPayload:
 		sum := sha256.Sum256(data)
 		mode = hex.EncodeToString(sum[:])
-	case signedChunksTrailer, unsignedChunksTrailer:
+	case sigv4.ValueSignedChunksTrailer, sigv4.ValueUnsignedChunksTrailer:
 		sum := crc32.ChecksumIEEE(data)
 		h["X-Amz-Trailer"] = []string{payload.CRC32.Header()}
 		encode.TrailerAlgorithms = []payload.Algorithm{payload.CRC32}
@@ -103,8 +97,8 @@ func (o object) request(signer *sigv4.Signer, address string, now time.Time) ([]
 		}
 	}
 	length := int64(len(data))
-	chained := mode == signedChunks || mode == signedChunksTrailer
-	encoded := chained || mode == unsignedChunksTrailer
+	chained := mode == sigv4.ValueSignedChunks || mode == sigv4.ValueSignedChunksTrailer
+	encoded := chained || mode == sigv4.ValueUnsignedChunksTrailer
 	if chained {
 		encode.Chain = &payload.Chain{}
 	}

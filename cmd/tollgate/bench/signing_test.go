@@ -101,10 +101,10 @@ func TestHeadsSayHowTheBodyIsSent(t *testing.T) {
 		encoded        bool
 	}{
 		{digestPayload, hex.EncodeToString(sum[:]), "", false},
-		{unsignedPayload, unsignedPayload, "", false},
-		{signedChunks, signedChunks, "", true},
-		{signedChunksTrailer, signedChunksTrailer, "x-amz-checksum-crc32", true},
-		{unsignedChunksTrailer, unsignedChunksTrailer, "x-amz-checksum-crc32", true},
+		{sigv4.ValueUnsigned, sigv4.ValueUnsigned, "", false},
+		{sigv4.ValueSignedChunks, sigv4.ValueSignedChunks, "", true},
+		{sigv4.ValueSignedChunksTrailer, sigv4.ValueSignedChunksTrailer, "x-amz-checksum-crc32", true},
+		{sigv4.ValueUnsignedChunksTrailer, sigv4.ValueUnsignedChunksTrailer, "x-amz-checksum-crc32", true},
 	}
 	for _, row := range rows {
 		wire, err := object{method: http.MethodPut, key: "k", size: size, payload: row.payload}.request(signerOf("KEY", "s"), testAddress, signedAt)
@@ -125,7 +125,7 @@ func TestHeadsSayHowTheBodyIsSent(t *testing.T) {
 
 func TestTrailerHasTheChecksumOfTheBody(t *testing.T) {
 	t.Parallel()
-	wire, err := object{method: http.MethodPut, key: "k", size: 9, payload: unsignedChunksTrailer}.request(signerOf("KEY", "s"), testAddress, signedAt)
+	wire, err := object{method: http.MethodPut, key: "k", size: 9, payload: sigv4.ValueUnsignedChunksTrailer}.request(signerOf("KEY", "s"), testAddress, signedAt)
 	if err != nil {
 		t.Fatal(err)
 	}

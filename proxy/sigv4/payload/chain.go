@@ -25,8 +25,6 @@ const (
 
 	chunkAlgorithm   = "AWS4-HMAC-SHA256-PAYLOAD"
 	trailerAlgorithm = "AWS4-HMAC-SHA256-TRAILER"
-
-	emptySHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 )
 
 // signer walks a chain: the bytes of a chunk are written to it, and sign ends
@@ -60,7 +58,7 @@ func (s *signer) write(p []byte) {
 // call.
 func (s *signer) sign() []byte {
 	m := s.begin(chunkAlgorithm)
-	m = append(m, emptySHA256...)
+	m = append(m, sigv4.EmptyDigest...)
 	m = append(m, '\n')
 	return s.end(m)
 }
