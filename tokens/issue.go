@@ -31,9 +31,10 @@ type Lifetime struct {
 // Order is what is wanted of a new token.
 type Order struct {
 	API   API
-	By    Subject // who asks
-	Owner *User   // for whom; nil = for oneself. Naming oneself counts as naming another
-	Scope Scope   // where it shall hold
+	At    time.Time // when it was asked for: the token begins then; zero = now
+	By    Subject   // who asks
+	Owner *User     // for whom; nil = for oneself. Naming oneself counts as naming another
+	Scope Scope     // where it shall hold
 	// AnyDomain: the tenant has no domains of its own, so that a domain's
 	// token mints for every host.
 	AnyDomain bool
@@ -63,6 +64,9 @@ func (s *Service) Issue(ctx context.Context, o Order) (Issued, error) {
 		return Issued{}, err
 	}
 	c, now := s.config.Load(), s.stamp()
+	if !o.At.IsZero() {
+		now = o.At.UTC().Truncate(time.Millisecond)
+	}
 	expires, err := c.expiry(o.Lifetime, now)
 	if err != nil {
 		return Issued{}, err

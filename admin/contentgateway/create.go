@@ -108,12 +108,13 @@ func wantsCookie(c echo.Context) (delivery, error) {
 
 // order translates a create request.
 func (a *API) order(c echo.Context, who caller.Caller, place accounts.Place) (tokens.Order, error) {
-	asked, err := creationOf(c.Request().Header, a.Tokens.Now())
+	now := a.Tokens.Now()
+	asked, err := creationOf(c.Request().Header, now)
 	if err != nil {
 		return tokens.Order{}, err
 	}
 	order := tokens.Order{
-		API: tokens.ContentGateway, By: who.Subject, Scope: place.Scope, AnyDomain: place.AnyDomain,
+		API: tokens.ContentGateway, At: now, By: who.Subject, Scope: place.Scope, AnyDomain: place.AnyDomain,
 		Lifetime: asked.lifetime, SecretKey: asked.secret, Meta: asked.meta, Allowed: asked.allowed,
 	}
 	if asked.owner == "" {
@@ -144,7 +145,7 @@ func (a *API) handOver(c echo.Context, issued tokens.Issued, how delivery) {
 	}
 	var age time.Duration
 	if expires := issued.Token.Expires; !expires.IsZero() {
-		age = expires.Sub(a.Tokens.Now()).Round(time.Second)
+		age = expires.Sub(issued.Token.Created).Round(time.Second)
 	}
 	h.Add(echo.HeaderSetCookie, a.Cookie().Set(issued.Value.Reveal(), age, a.HTTPS(c)))
 }

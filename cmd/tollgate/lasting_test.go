@@ -74,7 +74,7 @@ func TestRevocationCutsWhatLasts(t *testing.T) {
 			for err == nil {
 				_, err = read(buf)
 			}
-			if took := time.Since(revoked); took > time.Second {
+			if took := time.Since(revoked); took > 5*time.Second { // 1 s and what a busy machine takes
 				t.Errorf("cut after %v", took)
 			}
 			if kind == "Download" && (errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF)) {
