@@ -4,7 +4,9 @@
 package admin
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -13,7 +15,12 @@ import (
 	"github.com/labstack/echo/v4"
 	"go.uber.org/zap"
 
+	"tollgate/admin/accesstokens"
+	"tollgate/admin/api"
 	"tollgate/admin/contentgateway"
+	"tollgate/admin/filerepository"
+	"tollgate/admin/management"
+	"tollgate/admin/usertokens"
 	"tollgate/metrics"
 	"tollgate/metrics/accesslog"
 	"tollgate/proxy/caller"
@@ -64,8 +71,18 @@ type Deps struct {
 	Directory func() *accounts.Directory
 	Metrics   *metrics.Metrics
 	Log       *accesslog.Logger
-	Audit     *zap.Logger // who made and ended which token
+	Audit     *zap.Logger // who made, changed and ended which token
 	Now       func() time.Time
+
+	// Of the users' auth tokens.
+	RemoveCredentials func(ctx context.Context, user string) error
+	MaxPerUser        func() int
+	// Of the gateway's own API.
+	Users        *accounts.Registry
+	Check        func(ctx context.Context, s tokens.Subject, d management.Described) management.Verdict
+	Derive       func(text string) [32]byte
+	Random       io.Reader
+	HashPassword func(tokens.Secret) (tokens.Secret, error)
 }
 
 // Admin is the management. Make one with New.
@@ -87,22 +104,52 @@ func New(d Deps, c Config, tokenPath string, s Settings) (*Admin, *echo.Echo) {
 	e.HideBanner, e.HidePort = true, true
 	e.HTTPErrorHandler = a.answerError
 	e.Use(a.observe)
-	if slices.Contains(c.APIs, string(tokens.ContentGateway)) {
-		api := &contentgateway.API{
-			Tokens: d.Tokens, Directory: d.Directory, Identify: a.identify, LogIn: a.logIn,
-			Cookie: func() caller.CookieConfig { return a.settings.Load().Cookie },
-			HTTPS:  func(c echo.Context) bool { return a.origin(c).HTTPS },
-			Issued: a.issued, Ended: a.ended, FromHere: a.fromHere,
-			Path: tokenPath,
-		}
-		api.Register(e)
-		a.login = api.LoginPath()
-		a.bare = strings.TrimSuffix(tokenPath, "/")
-		for _, reserved := range []string{tokenPath + "*", "/_admin/*"} {
-			e.RouteNotFound(reserved, func(echo.Context) error { return contentgateway.ErrNotFound })
-		}
-	}
+	a.register(e, tokenPath)
 	return a, e
+}
+
+// register adds the routes of the APIs. That of the gateway's own is always
+// there.
+func (a *Admin) register(e *echo.Echo, tokenPath string) {
+	host := api.Host{
+		Tokens: a.deps.Tokens, Directory: a.deps.Directory, Identify: a.somebody,
+		Issued: a.issued, Changed: a.changed, Ended: a.ended,
+	}
+	(&management.API{
+		Host: host, Check: a.deps.Check, Derive: a.deps.Derive, Random: a.deps.Random,
+		Users: a.deps.Users, HashPassword: a.deps.HashPassword,
+	}).Register(e)
+	e.RouteNotFound("/_admin/api/*", func(echo.Context) error { return contentgateway.ErrNotFound })
+	if a.serves(tokens.FileRepository) {
+		(&filerepository.API{Host: host}).Register(e)
+	}
+	if a.serves(tokens.UserTokens) {
+		(&usertokens.API{Host: host, RemoveCredentials: a.deps.RemoveCredentials, MaxPerUser: a.deps.MaxPerUser}).Register(e)
+	}
+	if a.serves(tokens.AccessTokens) {
+		(&accesstokens.API{Host: host}).Register(e)
+	}
+	if a.serves(tokens.ContentGateway) {
+		a.registerContentGateway(e, tokenPath)
+	}
+}
+
+func (a *Admin) serves(name tokens.API) bool { return slices.Contains(a.config.APIs, string(name)) }
+
+func (a *Admin) registerContentGateway(e *echo.Echo, tokenPath string) {
+	gateway := &contentgateway.API{
+		Tokens: a.deps.Tokens, Directory: a.deps.Directory, Identify: a.identify, LogIn: a.logIn,
+		Cookie: func() caller.CookieConfig { return a.settings.Load().Cookie },
+		HTTPS:  func(c echo.Context) bool { return a.origin(c).HTTPS },
+		Issued: a.issued, Ended: a.ended, FromHere: a.fromHere,
+		Path: tokenPath,
+	}
+	gateway.Register(e)
+	a.login = gateway.LoginPath()
+	a.bare = strings.TrimSuffix(tokenPath, "/")
+	for _, reserved := range []string{tokenPath + "*", "/_admin/*"} {
+		e.RouteNotFound(reserved, func(echo.Context) error { return contentgateway.ErrNotFound })
+	}
 }
 
 // Configure puts other settings in force for the requests that come after.
@@ -140,7 +187,35 @@ func (a *Admin) identify(c echo.Context) (caller.Caller, error) {
 		return caller.Caller{Form: cred.Form}, &callerError{err}
 	}
 	who, err := a.deps.Callers.Identify(r.Context(), cred)
-	return a.admit(c, who, err)
+	if who, err = a.admit(c, who, err); err != nil {
+		return who, err
+	}
+	return a.use(c, who)
+}
+
+// somebody returns who asks, as identify does, and refuses who does not say.
+func (a *Admin) somebody(c echo.Context) (caller.Caller, error) {
+	who, err := a.identify(c)
+	if err == nil && who.Anonymous() {
+		err = tokens.ErrAnonymous
+	}
+	return who, err
+}
+
+// use holds the restrictions of the token that somebody comes by, and counts
+// that it was used.
+func (a *Admin) use(c echo.Context, who caller.Caller) (caller.Caller, error) {
+	from := tokens.Circumstances{Client: a.origin(c).Client, Agent: strings.Join(c.Request().Header["User-Agent"], ", ")}
+	if err := who.Admit(from); err != nil {
+		return who, &callerError{err}
+	}
+	subject, err := a.deps.Tokens.Use(c.Request().Context(), who.Subject, from)
+	if err != nil {
+		return who, &callerError{err}
+	}
+	who.Subject = subject
+	c.Set(callerKey, who)
+	return who, nil
 }
 
 // logIn returns who typed name and password into the login page.
@@ -189,6 +264,15 @@ func (a *Admin) issued(c echo.Context, t *tokens.Token) {
 	a.audit(c, "token issued", t.Creator, t)
 }
 
+func (a *Admin) changed(c echo.Context, t *tokens.Token) {
+	who, _ := c.Get(callerKey).(caller.Caller)
+	actor := ""
+	if who.User != nil {
+		actor = who.User.Name
+	}
+	a.audit(c, "token changed", actor, t)
+}
+
 func (a *Admin) ended(c echo.Context, t *tokens.Token) {
 	a.deps.Metrics.TokenEnded(string(t.API), "revoked")
 	a.audit(c, "token revoked", t.Revoked.By, t)
@@ -198,6 +282,7 @@ func (a *Admin) audit(c echo.Context, event, actor string, t *tokens.Token) {
 	a.deps.Audit.Info(event,
 		zap.String("actor", actor), zap.String("token_id", string(t.ID)), zap.String("owner", t.Owner),
 		zap.Stringer("scope", t.Scope), zap.String("api", string(t.API)), expiry(t),
+		zap.String("state", string(t.StateAt(a.deps.Now()))),
 		zap.String("client_ip", a.origin(c).Client.String()),
 		zap.String("request_id", c.Response().Header().Get(requestID)))
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"tollgate/admin/api"
 	"tollgate/admin/contentgateway"
 	"tollgate/proxy/caller"
 	"tollgate/tokens"
@@ -41,6 +42,12 @@ var aboutCaller = [...]refusal{
 	{tokens.ErrExpired, "expired", http.StatusUnauthorized, notAccepted},
 	{tokens.ErrRevoked, "revoked", http.StatusUnauthorized, notAccepted},
 	{tokens.ErrOwnerGone, "owner_gone", http.StatusUnauthorized, notAccepted},
+	{tokens.ErrDisabled, "disabled", http.StatusUnauthorized, notAccepted},
+	{tokens.ErrNotYet, "not_yet_valid", http.StatusUnauthorized, notAccepted},
+	{tokens.ErrUsedUp, "used_up", http.StatusUnauthorized, notAccepted},
+	{tokens.ErrChecksum, "token_checksum", http.StatusUnauthorized, notAccepted},
+	{tokens.ErrAddress, "address", http.StatusForbidden, notAllowed},
+	{tokens.ErrAgent, "user_agent", http.StatusForbidden, notAllowed},
 	{tokens.ErrUnknown, "unknown_token", http.StatusUnauthorized, notAccepted},
 	{tokens.ErrSigningOnly, "signing_only", http.StatusUnauthorized, notAccepted},
 	{caller.ErrMalformed, "malformed_credential", http.StatusUnauthorized, notAccepted},
@@ -59,6 +66,12 @@ var aboutRequest = [...]refusal{
 	{tokens.ErrNotOwner, "not_owner", http.StatusForbidden, notAllowed},
 	{tokens.ErrUnknown, "no_such_token", http.StatusNotFound, "no such token"},
 	{contentgateway.ErrNotFound, "not_found", http.StatusNotFound, "no such tenant, domain or path"},
+	{accounts.ErrNoSuchUser, "no_such_user", http.StatusNotFound, "no such user"},
+	{tokens.ErrName, "name_taken", http.StatusConflict, "a token of this user has the name already"},
+	{tokens.ErrTooMany, "too_many_tokens", http.StatusConflict, "the user has as many tokens of this API as he may have"},
+	{tokens.ErrConflict, "changed", http.StatusPreconditionFailed, "the token was changed since it was read"},
+	{tokens.ErrOtherRequest, "idempotency_key_reused", http.StatusUnprocessableEntity, "the Idempotency-Key was used for another request, or what that made has ended"},
+	{tokens.ErrUsedUp, "used_up", http.StatusForbidden, "the token has no uses left for that"},
 	{tokens.ErrBadCursor, "bad_cursor", http.StatusBadRequest, "after was not given by a list of this kind"},
 	{tokens.ErrStoreFull, "store_full", http.StatusInsufficientStorage, "the token store has no room"},
 }
@@ -79,6 +92,10 @@ func refusalOf(err error) refusal {
 	if errors.As(err, &invalid) {
 		return refusal{reason: "invalid", status: http.StatusBadRequest, detail: invalid.Reason}
 	}
+	var own *api.Error
+	if errors.As(err, &own) {
+		return refusal{reason: own.Reason, status: own.Status, detail: own.Detail}
+	}
 	var plain *echo.HTTPError
 	if errors.As(err, &plain) {
 		return refusal{reason: "bad_request", status: plain.Code, detail: http.StatusText(plain.Code)}
@@ -88,7 +105,7 @@ func refusalOf(err error) refusal {
 
 // Reasons returns every reason of a refusal that the management can log.
 func Reasons() []string {
-	reasons := []string{"invalid", "bad_request", "store_unavailable"}
+	reasons := append([]string{"bad_request", "store_unavailable"}, api.Reasons()...)
 	for _, r := range aboutCaller {
 		reasons = append(reasons, r.reason)
 	}
@@ -132,6 +149,10 @@ func (a *Admin) answerError(err error, c echo.Context) {
 	}
 	if c.Request().Method == http.MethodHead {
 		_ = c.NoContent(r.status) // the client may be gone
+		return
+	}
+	if shape := api.ShapeOf(c); shape != nil {
+		_ = shape(c, api.Failure{Status: r.status, Reason: codeOf(r), Detail: r.detail, ID: h.Get(requestID)}, err)
 		return
 	}
 	h.Set(echo.HeaderContentType, "application/problem+json")

@@ -36,6 +36,15 @@ var verbs = map[string]tokens.Permissions{
 
 // actionOf says what a request asks of the storage.
 func actionOf(x *exchange) (tokens.Action, error) {
+	a, err := x.requested()
+	if err == nil {
+		err = x.restrict(&a)
+	}
+	return a, err
+}
+
+// requested says what the request asks of what is behind.
+func (x *exchange) requested() (tokens.Action, error) {
 	if x.route.storage != nil {
 		return x.operate()
 	}

@@ -44,7 +44,8 @@ func bench(b *testing.B) (http.Handler, tokens.Secret) {
 		account, ok := directory.Lookup(name)
 		return &account.User, ok
 	}
-	service := tokens.NewService(memstore.New(), ring, users, time.Now, rand.Reader, tokens.Default())
+	store := memstore.New()
+	service := tokens.NewService(tokens.Deps{Store: store, Usage: store, Sealer: ring, Users: users, Now: time.Now, Random: rand.Reader}, tokens.Default())
 	john, _ := users("john")
 	place, _ := directory.Place("example.com")
 	issued, err := service.Issue(b.Context(), tokens.Order{API: tokens.ContentGateway, By: tokens.Subject{User: john}, Scope: place.Scope, AnyDomain: place.AnyDomain})

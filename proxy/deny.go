@@ -123,8 +123,11 @@ func (x *exchange) answerXML(d denial, err error) {
 	id := h.Get(RequestID)
 	h.Set("X-Amz-Request-Id", id)
 	status, code := d.status, d.s3
-	if status == http.StatusUnauthorized {
+	switch status {
+	case http.StatusUnauthorized:
 		status = http.StatusForbidden
+	case http.StatusRequestEntityTooLarge:
+		status = http.StatusBadRequest // as S3 has it for EntityTooLarge
 	}
 	if errors.Is(err, sigv4.ErrRegion) && x.signature != nil && x.signature.Place == sigv4.InQuery {
 		code = "AuthorizationQueryParametersError"

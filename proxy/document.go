@@ -33,6 +33,19 @@ func (x *exchange) readDocument(t *transfer) error {
 	return nil
 }
 
+// checkTagging holds the tags of a document to those of the token.
+func (x *exchange) checkTagging(text []byte) error {
+	only := x.only()
+	if only == nil || len(only.Tags) == 0 || x.operation.Name != "PutObjectTagging" && x.operation.Name != "PutBucketTagging" {
+		return nil
+	}
+	tags, err := s3.DocumentTags(text)
+	if err != nil {
+		return err
+	}
+	return only.AcceptTags(tags)
+}
+
 // judgeDocument authorises the request again with all that its document names.
 func (x *exchange) judgeDocument(text []byte) error {
 	var names []tokens.Name
@@ -41,9 +54,13 @@ func (x *exchange) judgeDocument(text []byte) error {
 	case s3.DeleteList:
 		names, err = s3.DeleteNames(x.bucket, text)
 	case s3.CompleteList:
-		err = s3.CheckComplete(text)
+		if err = s3.CheckComplete(text); err == nil {
+			err = x.checkWhole(text)
+		}
 	case s3.Document:
-		names, err = s3.DocumentNames(text)
+		if names, err = s3.DocumentNames(text); err == nil {
+			err = x.checkTagging(text)
+		}
 	case s3.Policy:
 		if len(text) > s3.MaxPolicy {
 			err = sigv4.Faultf(s3.ErrDocumentTooLarge, "The policy has %d bytes, at most %d are possible.", len(text), s3.MaxPolicy)

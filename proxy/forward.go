@@ -32,6 +32,12 @@ func (g *Gateway) forward(x *exchange, grant tokens.Grant) error {
 		return err
 	}
 	defer done()
+	if err := x.checkNew(grant); err != nil {
+		return err
+	}
+	if _, err := g.callers.Tokens.Use(x.in.Context(), grant.Subject(), x.circumstances()); err != nil {
+		return err
+	}
 	ctx, cut := context.WithCancelCause(x.in.Context())
 	defer cut(nil)
 	e := guarded{x: x, cut: cut}
@@ -144,7 +150,10 @@ func (x *exchange) identify(h http.Header, grant tokens.Grant) {
 	}
 	set(headerTenant, grant.Tenant())
 	if grant.NewOnly() {
-		set("If-None-Match", "*")
+		delete(h, "If-Match")
+		if op := x.operation.Name; op == "" || op == "PutObject" || op == "CompleteMultipartUpload" {
+			set("If-None-Match", "*")
+		}
 	}
 	if x.origin.Client.IsValid() {
 		set("X-Forwarded-For", x.origin.Client.String())

@@ -94,6 +94,7 @@ func (x *exchange) authorise() (tokens.Grant, error) {
 		return tokens.Grant{}, err
 	}
 	if x.action.Public { // for anybody: it is not as this caller that he may
+		x.action.Stores = nil
 		return tokens.Authorise(tokens.Subject{}, x.action)
 	}
 	if x.caller.Degraded != nil && x.caller.Anonymous() {

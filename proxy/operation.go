@@ -182,7 +182,18 @@ func (x *exchange) operate() (tokens.Action, error) {
 		return a, fmt.Errorf("%w: it names nothing", s3.ErrUnknownOperation)
 	}
 	a.Needs, a.Resource, a.Reach, a.Also = names[0].Needs, names[0].Resource, names[0].Reach, names[1:]
+	a.OrAppend = a.Needs == tokens.StorageWrite && x.makesNew()
 	return a, nil
+}
+
+// makesNew reports whether the operation makes an object, or a part of one,
+// and can be held to make no other than a new one.
+func (x *exchange) makesNew() bool {
+	switch x.operation.Name {
+	case "PutObject", "CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload":
+		return true
+	}
+	return false
 }
 
 // preflight lets a browser ask whether it may ask (Fetch standard, CORS

@@ -33,6 +33,9 @@ func (x *exchange) outgoing(grant tokens.Grant) (*upstream.Outgoing, func(), err
 	switch {
 	case x.route.storage == nil && x.signature == nil:
 		dressBody(request, x.in)
+		if request.Body != nil && request.Body != http.NoBody {
+			request.Body = readCloser{x.stored(request.Body), request.Body}
+		}
 	case x.operation.Name == s3.Preflight && x.route.storage != nil:
 		x.dressPreflight(request)
 	case x.form != nil:
@@ -45,6 +48,12 @@ func (x *exchange) outgoing(grant tokens.Grant) (*upstream.Outgoing, func(), err
 	}
 	out.Target = x.target()
 	return out, done, err
+}
+
+// readCloser reads from one and closes another.
+type readCloser struct {
+	io.Reader
+	io.Closer
 }
 
 // dressTransfer puts the body on the request, and the signature on what is
@@ -101,7 +110,7 @@ func (x *exchange) dropUncovered(h http.Header) {
 func (x *exchange) dressForm(out *http.Request) error {
 	signer, now := x.route.storage.signer, x.now()
 	kind, length, body, err := x.form.Rewrite(postpolicy.Resign{
-		Bucket: x.bucket, BodyLength: x.in.ContentLength, Now: now,
+		Bucket: x.bucket, BodyLength: x.in.ContentLength, Now: now, Watch: x.stored,
 		Sign: func(policy string) (credential, date, signature string) {
 			return signer.SignString(now, policy)
 		},

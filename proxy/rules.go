@@ -103,6 +103,7 @@ type Rules struct {
 	directory func() *accounts.Directory
 	login     func(host string) string
 	signing   SigningConfig
+	sniffs    bool
 	routes    []*route
 	public    []public
 }
@@ -129,6 +130,9 @@ type Surroundings struct {
 	// Storages says which upstreams, by name, are S3 storages.
 	Storages  map[string]*StorageConfig
 	Signing   SigningConfig
+	// SniffTypes: uploads with a token that is restricted to media types are
+	// looked into.
+	SniffTypes bool
 	Directory func() *accounts.Directory
 	// Login returns the path of the login page on a host, or "" where there
 	// is none.
@@ -148,7 +152,7 @@ func NewRules(c Config, s Surroundings) (*Rules, error) {
 	rules := &Rules{
 		parser: caller.Parser{Cookie: s.Cookie.Name}, cookie: s.Cookie,
 		addresses: addresses, sites: sites, directory: s.Directory, login: s.Login,
-		signing: s.Signing,
+		signing: s.Signing, sniffs: s.SniffTypes,
 	}
 	routes := c.Routes
 	if len(routes) == 0 {

@@ -52,6 +52,7 @@ func (x *exchange) transfer() (*transfer, error) {
 	default:
 		return nil, fmt.Errorf("%w: a body of kind %d", s3.ErrUnknownOperation, x.operation.Body)
 	}
+	t.body = x.stored(t.body)
 	if t.length == 0 {
 		err = t.drain()
 	}

@@ -164,11 +164,11 @@ func TestNarrowedTokenManages(t *testing.T) {
 			_, err := w.Issue(t.Context(), tokens.Order{API: tokens.ContentGateway, By: by, Scope: red})
 			isVerdict(t, err, c.make)
 			mine, _ := w.put(t, "ann", red)
-			_, err = w.Show(t.Context(), by, tokens.Secret(mine.ID))
+			_, err = w.Show(t.Context(), via(by), tokens.Secret(mine.ID))
 			isVerdict(t, err, c.show)
-			_, err = w.List(t.Context(), by, tokens.Filter{Owner: "ann"})
+			_, err = w.List(t.Context(), via(by), tokens.Filter{Owner: "ann"})
 			isVerdict(t, err, c.list)
-			_, err = w.Revoke(t.Context(), by, tokens.Secret(mine.ID), nil)
+			_, err = w.Revoke(t.Context(), via(by), tokens.Secret(mine.ID), nil)
 			isVerdict(t, err, c.end)
 		})
 	}
@@ -282,6 +282,9 @@ func TestSigner(t *testing.T) {
 		{"no key pair", "ann", func(*tokens.Token) {}, tokens.ErrUnknown},
 		{"revoked", "ann", func(k *tokens.Token) { signing(k); revokedBy("root", past)(k) }, tokens.ErrRevoked},
 		{"expired", "ann", func(k *tokens.Token) { signing(k); expiring(past)(k) }, tokens.ErrExpired},
+		{"disabled", "ann", func(k *tokens.Token) { signing(k); disabled(k) }, tokens.ErrDisabled},
+		{"pending", "ann", func(k *tokens.Token) { signing(k); beginning(stamped().Add(time.Minute))(k) }, tokens.ErrNotYet},
+		{"used up", "ann", func(k *tokens.Token) { signing(k); usedUp(past)(k) }, tokens.ErrUsedUp},
 		{"of somebody who is gone", "gone", signing, tokens.ErrOwnerGone},
 	} {
 		t.Run(c.name, func(t *testing.T) {

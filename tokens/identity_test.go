@@ -2,7 +2,6 @@ package tokens_test
 
 import (
 	"bytes"
-	"crypto/rand"
 	"errors"
 	"io"
 	"strings"
@@ -12,15 +11,15 @@ import (
 	"tollgate/tokens"
 )
 
-// script is randomness written by hand: values of 16 bytes, ids of 32 and
-// more, as Issue reads them.
+// script is randomness written by hand: ids of 32 bytes and more, and then
+// values of 32 bytes, as Issue reads them.
 func script(parts ...[]byte) io.Reader { return bytes.NewReader(bytes.Join(parts, nil)) }
 
 func repeated(b byte, n int) []byte { return bytes.Repeat([]byte{b}, n) }
 
-// counting is 16 bytes that begin with first.
+// counting is 32 bytes that begin with first.
 func counting(first byte) []byte {
-	b := make([]byte, 16)
+	b := make([]byte, 32)
 	for i := range b {
 		b[i] = first + byte(i)
 	}
@@ -35,15 +34,15 @@ func TestTheFormOfValuesAndIDs(t *testing.T) {
 		value  string
 		id     tokens.ID
 	}{
-		{"digits in order", script(full, []byte{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22}, repeated(9, 10)),
+		{"digits in order", script([]byte{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22}, repeated(9, 10), full),
 			"000102030405060708090a0b0c0d0e0f", "1234567890123456789012"},
-		{"zeros in front are left out", script(repeated(0xff, 16), repeated(0, 10), repeated(7, 22)),
+		{"zeros in front are left out", script(repeated(0, 10), repeated(7, 22), repeated(0xff, 32)),
 			"ffffffffffffffffffffffffffffffff", "7777777777777777777777"},
-		{"zeros later stay", script(counting(0xf0), []byte{5}, repeated(100, 31)),
+		{"zeros later stay", script([]byte{5}, repeated(100, 31), counting(0xf0)),
 			"f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff", "5000000000000000000000"},
-		{"what would spread unevenly is left out", script(full, []byte{249, 250, 251, 252, 253, 254, 255, 240}, repeated(255, 24), repeated(3, 32)),
+		{"what would spread unevenly is left out", script([]byte{249, 250, 251, 252, 253, 254, 255, 240}, repeated(255, 24), repeated(3, 32), full),
 			"000102030405060708090a0b0c0d0e0f", "9033333333333333333333"},
-		{"more is read when it is needed", script(full, repeated(255, 64), repeated(0, 32), repeated(1, 32)),
+		{"more is read when it is needed", script(repeated(255, 64), repeated(0, 32), repeated(1, 32), full),
 			"000102030405060708090a0b0c0d0e0f", "1111111111111111111111"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -92,16 +91,16 @@ func TestNoTwoTokensAreAlike(t *testing.T) {
 
 func TestACollisionIsTriedAgain(t *testing.T) {
 	idOf := func(d byte) []byte { return repeated(d, 32) }
-	first := [][]byte{counting(1), idOf(1)}
+	first := [][]byte{idOf(1), counting(1)}
 	for _, c := range []struct {
 		name   string
 		random [][]byte
 		id     tokens.ID
 		puts   int
 	}{
-		{"the same value", [][]byte{counting(1), idOf(2), counting(3), idOf(3)}, "3333333333333333333333", 3},
-		{"the same id", [][]byte{counting(2), idOf(1), counting(3), idOf(4)}, "4444444444444444444444", 3},
-		{"twice", [][]byte{counting(1), idOf(2), counting(2), idOf(1), counting(5), idOf(5)}, "5555555555555555555555", 4},
+		{"the same value", [][]byte{idOf(2), counting(1), idOf(3), counting(3)}, "3333333333333333333333", 3},
+		{"the same id", [][]byte{idOf(1), counting(2), idOf(4), counting(3)}, "4444444444444444444444", 3},
+		{"twice", [][]byte{idOf(2), counting(1), idOf(1), counting(2), idOf(5), counting(5)}, "5555555555555555555555", 4},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(script(append(first, c.random...)...))
@@ -128,7 +127,7 @@ func TestACollisionIsTriedAgain(t *testing.T) {
 }
 
 func TestThreeCollisionsAreTheEnd(t *testing.T) {
-	same := [][]byte{counting(1), repeated(1, 32)}
+	same := [][]byte{repeated(1, 32), counting(1)}
 	w := newWorld(script(append(append(append(same, same...), same...), same...)...))
 	order := tokens.Order{By: w.as("ann"), Scope: redA()}
 	_, err := w.Issue(t.Context(), order)
@@ -142,11 +141,11 @@ func TestThreeCollisionsAreTheEnd(t *testing.T) {
 
 func TestWithoutRandomnessThereIsNoToken(t *testing.T) {
 	for name, random := range map[string]io.Reader{
-		"none for the value":    script(),
-		"a part for the value":  script(repeated(1, 15)),
-		"none for the id":       script(repeated(1, 16)),
-		"a part for the id":     script(repeated(1, 16+31)),
-		"too few digits for it": script(repeated(1, 16), repeated(255, 32)),
+		"none for the id":       script(),
+		"a part for the id":     script(repeated(1, 31)),
+		"too few digits for it": script(repeated(255, 32)),
+		"none for the value":    script(repeated(1, 32)),
+		"a part for the value":  script(repeated(1, 32+31)),
 		"a source that fails":   io.MultiReader(script(repeated(1, 20)), errorReader{}),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -185,9 +184,7 @@ func FuzzRandomness(f *testing.F) {
 
 func TestManyAtOnce(t *testing.T) {
 	s := usualWorld()
-	// The wrapper counts without a lock, so this service has the store itself.
-	service := tokens.NewService(s.store.Store, vault{}, func(n string) (*tokens.User, bool) { u, ok := s.users[n]; return u, ok },
-		s.Now, rand.Reader, tokens.Default())
+	service := s.plain()
 	var group sync.WaitGroup
 	for range 8 {
 		group.Go(func() {
@@ -201,7 +198,7 @@ func TestManyAtOnce(t *testing.T) {
 					t.Errorf("verify: %v", err)
 				}
 				service.Configure(tokens.Default())
-				if _, err := service.Revoke(t.Context(), s.as("ann"), got.Value, nil); err != nil {
+				if _, err := service.Revoke(t.Context(), via(s.as("ann")), got.Value, nil); err != nil {
 					t.Errorf("revoke: %v", err)
 				}
 				if _, err := service.Verify(t.Context(), got.Value); !errors.Is(err, tokens.ErrRevoked) {
@@ -215,15 +212,14 @@ func TestManyAtOnce(t *testing.T) {
 
 func TestOneOfManyEndsAToken(t *testing.T) {
 	w := usualWorld()
-	service := tokens.NewService(w.store.Store, vault{}, func(n string) (*tokens.User, bool) { u, ok := w.users[n]; return u, ok },
-		w.Now, rand.Reader, tokens.Default())
+	service := w.plain()
 	got, err := service.Issue(t.Context(), tokens.Order{By: w.as("ann"), Scope: redA()})
 	isVerdict(t, err, nil)
 	ended := make(chan error, 16)
 	var group sync.WaitGroup
 	for range cap(ended) {
 		group.Go(func() {
-			_, err := service.Revoke(t.Context(), w.as("ann"), got.Value, nil)
+			_, err := service.Revoke(t.Context(), via(w.as("ann")), got.Value, nil)
 			ended <- err
 		})
 	}

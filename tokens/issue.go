@@ -2,10 +2,10 @@ package tokens
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"time"
 )
 
@@ -21,91 +21,81 @@ func Invalid(format string, args ...any) error {
 	return &InvalidError{Reason: fmt.Sprintf(format, args...)}
 }
 
-// Lifetime is what a request wishes. The zero Lifetime wishes nothing and
-// gets the default.
-type Lifetime struct {
-	Until time.Time // not zero = until then
-	Never bool      // without an end, as far as max_ttl allows
-}
-
-// Order is what is wanted of a new token.
-type Order struct {
-	API   API
-	At    time.Time // when it was asked for: the token begins then; zero = now
-	By    Subject   // who asks
-	Owner *User     // for whom; nil = for oneself. Naming oneself counts as naming another
-	Scope Scope     // where it shall hold
-	// AnyDomain: the tenant has no domains of its own, so that a domain's
-	// token mints for every host.
-	AnyDomain bool
-	Lifetime  Lifetime
-	SecretKey *Secret // not nil = make an S3 key pair with this secret key
-	Meta      []Meta
-	// Allowed narrows the token; none = all that its owner has, or what the
-	// narrowed token allows that By came by.
-	Allowed Allowances
-}
-
 // Issued is a new token with what is seen this once.
 type Issued struct {
 	Token *Token
 	Value Secret
+	// Repeated: the order was given before, and this is what it made.
+	Repeated bool
 }
 
 // Issue makes a token. When it returns without an error the token is durable.
 // The errors are ErrAnonymous, ErrOtherTenant, ErrOutOfScope, ErrPermission, an
-// *InvalidError, ErrStoreFull and what the store says when it fails.
+// *InvalidError, ErrName, ErrTooMany, ErrOtherRequest, ErrUsedUp, ErrStoreFull
+// and what the store says when it fails.
 func (s *Service) Issue(ctx context.Context, o Order) (Issued, error) {
-	if err := mayIssue(o); err != nil {
-		return Issued{}, err
-	}
-	allowed, err := o.allowances()
+	t, err := s.draft(&o)
 	if err != nil {
 		return Issued{}, err
+	}
+	if o.Again != "" || o.Most > 0 {
+		defer s.byOwner.hold(t.Owner)()
+	}
+	if o.Again != "" {
+		issued, err := s.repeated(ctx, o, t)
+		if err != nil || issued.Token != nil {
+			return issued, err
+		}
+	}
+	if err := s.checkCount(ctx, t, t.Created, o.Most); err != nil {
+		return Issued{}, err
+	}
+	if mine := o.By.Token; mine != nil && mine.Only.Uses > 0 {
+		if _, err := s.spend(ctx, mine.ID, t.Only.Uses); err != nil {
+			return Issued{}, err
+		}
+	}
+	return s.put(ctx, t, o)
+}
+
+// draft returns what an order makes, but for its id and its value, if it may be
+// made. It puts the configured form into the order where that names none.
+func (s *Service) draft(o *Order) (*Token, error) {
+	if err := mayIssue(o); err != nil {
+		return nil, err
 	}
 	c, now := s.config.Load(), s.stamp()
 	if !o.At.IsZero() {
 		now = o.At.UTC().Truncate(time.Millisecond)
 	}
-	expires, err := c.expiry(o.Lifetime, now)
-	if err != nil {
-		return Issued{}, err
-	}
-	if expires, err = o.capped(expires); err != nil {
-		return Issued{}, err
+	if o.Form == "" {
+		o.Form = c.Format
 	}
 	if err := c.checkSecret(o.SecretKey); err != nil {
-		return Issued{}, err
+		return nil, err
 	}
-	owner := o.By.User.Name
-	if o.Owner != nil {
-		owner = o.Owner.Name
-	}
-	t := &Token{
-		API: o.API, Owner: owner, Creator: o.By.User.Name, Scope: o.Scope,
-		Created: now, Expires: expires, Meta: o.Meta, Allowed: allowed,
-	}
-	return s.put(ctx, t, o.SecretKey)
+	return o.token(c, now)
 }
 
-// attempts at a free id and value: two collisions of 73 random bits in a row
+// issueAttempts at a free id and value: two collisions of 73 random bits in a row
 // mean that the source of randomness is broken.
 const issueAttempts = 3
 
 // put gives t an id, a value and its sealed secret and stores it.
-func (s *Service) put(ctx context.Context, t *Token, secret *Secret) (Issued, error) {
+func (s *Service) put(ctx context.Context, t *Token, o Order) (Issued, error) {
 	for range issueAttempts {
-		value, err := newValue(s.random)
+		var err error
+		if t.ID, err = newID(s.randomOf(o, time.Time{})); err != nil {
+			return Issued{}, fmt.Errorf("make token: %w", err)
+		}
+		value, err := newValue(o.Form, t, o.SecretKey != nil, s.randomOf(o, t.Created))
 		if err != nil {
 			return Issued{}, fmt.Errorf("make token: %w", err)
 		}
-		if t.ID, err = newID(s.random); err != nil {
-			return Issued{}, fmt.Errorf("make token: %w", err)
-		}
 		t.Hash = HashOf(value.Reveal())
-		if secret != nil {
+		if o.SecretKey != nil {
 			t.AccessKey = value.Reveal()
-			if t.Secret, err = s.sealer.Seal(*secret, string(t.ID)); err != nil {
+			if t.Secret, err = s.sealer.Seal(*o.SecretKey, string(t.ID)); err != nil {
 				return Issued{}, fmt.Errorf("seal secret key: %w", err)
 			}
 		}
@@ -116,92 +106,89 @@ func (s *Service) put(ctx context.Context, t *Token, secret *Secret) (Issued, er
 		if !errors.Is(err, ErrExists) {
 			return Issued{}, fmt.Errorf("store token: %w", err)
 		}
+		if o.Again != "" {
+			return s.repeated(ctx, o, t)
+		}
 	}
 	return Issued{}, fmt.Errorf("store token: %w", ErrExists)
 }
 
-// mayIssue holds the rules for making tokens: where the subject is, and for
-// another owner the right to make tokens with every right and tenant that the
-// owner has.
-func mayIssue(o Order) error {
-	if err := o.By.in(o.Scope, o.AnyDomain); err != nil {
-		return err
+// randomOf returns the randomness for an order. Of one that can be given again
+// it is the same each time, and nobody can tell it who has no sealing key. It
+// is bound to the credential, so that a narrowed token does not get what its
+// owner made by password, and for a value to the time at which the token was
+// made: a value that ended never comes back, not even when its record was
+// removed. The id, by which the record is found, has no time.
+func (s *Service) randomOf(o Order, made time.Time) io.Reader {
+	if o.Again == "" {
+		return s.random
 	}
-	if o.Owner == nil || o.Owner.Name == o.By.User.Name {
-		if !o.By.managesOwn(TokensCreate) {
-			return ErrPermission
-		}
+	by := "password"
+	if o.By.Token != nil {
+		by = "token " + string(o.By.Token.ID)
 	}
-	if o.Owner == nil {
+	text := fmt.Sprintf("order of %q by %s: %q", o.By.User.Name, by, o.Again)
+	if !made.IsZero() {
+		text += fmt.Sprintf(" at %d", made.UnixMilli())
+	}
+	return rand.NewChaCha8(s.sealer.Derive(text))
+}
+
+// repeated returns what an order made that was given before; nothing if it was
+// not.
+func (s *Service) repeated(ctx context.Context, o Order, t *Token) (Issued, error) {
+	id, err := newID(s.randomOf(o, time.Time{}))
+	if err != nil {
+		return Issued{}, fmt.Errorf("make token: %w", err)
+	}
+	old, err := s.store.ByID(ctx, id)
+	if errors.Is(err, ErrUnknown) {
+		return Issued{}, nil
+	}
+	if err != nil {
+		return Issued{}, fmt.Errorf("look for the same order: %w", err)
+	}
+	if o.Request == (Hash{}) || old.Request != o.Request || old.Owner != t.Owner || old.Creator != t.Creator {
+		return Issued{}, ErrOtherRequest
+	}
+	value, err := newValue(o.Form, old, o.SecretKey != nil, s.randomOf(o, old.Created))
+	if err != nil {
+		return Issued{}, fmt.Errorf("make token: %w", err)
+	}
+	if HashOf(value.Reveal()) != old.Hash || old.EndedAt(s.now()) {
+		return Issued{}, ErrOtherRequest
+	}
+	return Issued{Token: old, Value: value, Repeated: true}, nil
+}
+
+// checkCount refuses one token more than the owner may have of an API; most
+// zero is any number. It is called with the owner held.
+func (s *Service) checkCount(ctx context.Context, t *Token, now time.Time, most int) error {
+	if most <= 0 {
 		return nil
 	}
-	me := o.By.effective()
-	switch {
-	case !me.Commands(o.Owner, TokensCreate):
-		return ErrPermission
-	case !me.rights().Covers(o.Owner.rights()):
-		return ErrPermission
-	case !o.Owner.Tenants.Has(o.Scope.Tenant):
-		return Invalid("user %q does not belong to tenant %q", o.Owner.Name, o.Scope.Tenant)
+	q := Query{Owner: t.Owner, API: t.API, LiveAt: now, Limit: most}
+	for count := 0; ; {
+		page, err := s.store.List(ctx, q)
+		if err != nil {
+			return fmt.Errorf("count tokens: %w", err)
+		}
+		if count += len(page.Tokens); count >= most {
+			return ErrTooMany
+		}
+		if q.After = page.Next; q.After == "" {
+			return nil
+		}
 	}
-	return nil
-}
-
-// allowances returns what the new token is given: what was asked for, which
-// neither the maker nor the owner may have less of, or with nothing asked for
-// what the maker's own narrowed token has.
-func (o *Order) allowances() (Allowances, error) {
-	if err := o.Allowed.Validate(); err != nil {
-		return nil, err
-	}
-	var mine Allowances
-	if t := o.By.Token; t != nil {
-		mine = t.Allowed
-	}
-	if len(o.Allowed) == 0 {
-		return mine.Clone(), nil
-	}
-	owner := o.By.User
-	if o.Owner != nil {
-		owner = o.Owner
-	}
-	asked := o.Allowed.permissions()
-	if !owner.rights().Covers(asked) || !o.Allowed.within(mine) {
-		return nil, ErrPermission
-	}
-	return o.Allowed.Clone(), nil
-}
-
-// capped returns when the new token ends: one that a narrowed token makes
-// never after that one.
-func (o *Order) capped(expires time.Time) (time.Time, error) {
-	t := o.By.Token
-	if t == nil || !t.Narrowed() || t.Expires.IsZero() || !expires.IsZero() && !expires.After(t.Expires) {
-		return expires, nil
-	}
-	if o.Lifetime.Until.IsZero() {
-		return t.Expires, nil
-	}
-	return time.Time{}, Invalid("the expiry was read as %s, which is after the end of the token that asks, accepted is up to %s", expires.Format(timeForm), t.Expires.Format(timeForm))
 }
 
 // timeForm is how times are written in sentences.
 const timeForm = "2006-01-02T15:04:05.000Z"
 
-// MayIssueForOthers reports whether the subject may make tokens in a tenant
-// that others own.
-func (s *Service) MayIssueForOthers(by Subject, tenant string) bool {
-	if by.Anonymous() {
-		return false
-	}
-	me := by.effective()
-	return me.Has(tenant, TokensCreate)
-}
-
 // expiry returns when a token ends that is made now with that wish.
 func (c *Config) expiry(wish Lifetime, now time.Time) (time.Time, error) {
 	if !wish.Until.IsZero() {
-		return c.checkUntil(wish.Until.UTC().Truncate(time.Millisecond), now)
+		return c.checkUntil(wish, now)
 	}
 	ttl := c.DefaultTTL
 	if wish.Never {
@@ -216,14 +203,31 @@ func (c *Config) expiry(wish Lifetime, now time.Time) (time.Time, error) {
 	return now.Add(ttl).Truncate(time.Millisecond), nil
 }
 
-func (c *Config) checkUntil(until, now time.Time) (time.Time, error) {
-	if !until.After(now) {
+// recordable returns a time as records keep it. What stores and RFC 3339 cannot
+// say is an *InvalidError.
+func recordable(what string, t time.Time) (time.Time, error) {
+	t = t.UTC().Truncate(time.Millisecond)
+	if t.Year() < 1970 || t.Year() > 9999 {
+		return t, Invalid("%s was read as %s, accepted is a time from 1970 to 9999", what, t.Format(timeForm))
+	}
+	return t, nil
+}
+
+func (c *Config) checkUntil(wish Lifetime, now time.Time) (time.Time, error) {
+	until := wish.Until.UTC().Truncate(time.Millisecond)
+	if !until.After(now) && !wish.Past {
 		return time.Time{}, Invalid("the expiry was read as %s, which is not in the future: it is %s now, accepted is a later time", until.Format(timeForm), now.Format(timeForm))
 	}
-	if c.MaxTTL > 0 && until.After(now.Add(c.MaxTTL)) {
-		return time.Time{}, Invalid("the expiry was read as %s, which is later than the longest lifetime allows: accepted is up to %s", until.Format(timeForm), now.Add(c.MaxTTL).Format(timeForm))
+	if _, err := recordable("the expiry", until); err != nil {
+		return time.Time{}, err
 	}
-	return until, nil
+	if c.MaxTTL == 0 || !until.After(now.Add(c.MaxTTL)) {
+		return until, nil
+	}
+	if wish.Yields {
+		return now.Add(c.MaxTTL).Truncate(time.Millisecond), nil
+	}
+	return time.Time{}, Invalid("the expiry was read as %s, which is later than the longest lifetime allows: accepted is up to %s", until.Format(timeForm), now.Add(c.MaxTTL).Format(timeForm))
 }
 
 // checkSecret accepts printable ASCII, space included, of a minimum length.
@@ -241,15 +245,6 @@ func (c *Config) checkSecret(secret *Secret) error {
 		return Invalid("the secret key has %d characters, accepted is %d or more", len(text), c.MinSecretLength)
 	}
 	return nil
-}
-
-// newValue returns a token value: 128 random bits as 32 lower-case hex digits.
-func newValue(random io.Reader) (Secret, error) {
-	var b [16]byte
-	if _, err := io.ReadFull(random, b[:]); err != nil {
-		return "", err
-	}
-	return Secret(hex.EncodeToString(b[:])), nil
 }
 
 // idDigits gives an id about 73 random bits. It is random and not a counter,

@@ -97,7 +97,7 @@ func TestIssueForAnother(t *testing.T) {
 		{"in a tenant that one has not oneself", w.as("redadmin"), "ann", tokens.Scope{Tenant: "blue"}, tokens.ErrOtherTenant, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := w.Issue(t.Context(), tokens.Order{By: c.by, Owner: w.users[c.owner], Scope: c.scope})
+			got, err := w.Issue(t.Context(), tokens.Order{API: tokens.ContentGateway, By: c.by, Owner: w.users[c.owner], Scope: c.scope})
 			if c.invalid != "" {
 				isInvalid(t, err, c.invalid)
 				return
@@ -196,7 +196,9 @@ func TestSecretKeys(t *testing.T) {
 
 func TestASealerThatFailsStoresNothing(t *testing.T) {
 	w := usualWorld()
-	broken := tokens.NewService(w.store, vault{broken: errBroken}, nil, w.Now, strings.NewReader(strings.Repeat("r", 1000)), tokens.Default())
+	d := w.deps
+	d.Sealer, d.Random = vault{broken: errBroken}, strings.NewReader(strings.Repeat("r", 1000))
+	broken := tokens.NewService(d, tokens.Default())
 	if _, err := broken.Issue(t.Context(), orderWithKey(w, "12345678")); !errors.Is(err, errBroken) {
 		t.Fatalf("got %v", err)
 	}

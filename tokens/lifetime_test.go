@@ -94,12 +94,15 @@ func TestValidate(t *testing.T) {
 		{"no lifetime at all", func(c *tokens.Config) { c.DefaultTTL, c.KeepEnded = 0, 0 }, nil},
 		{"negative default", func(c *tokens.Config) { c.DefaultTTL = -1 }, []string{"default_ttl: -1ns is negative, accepted is 0 or more"}},
 		{"negative ceiling", func(c *tokens.Config) { c.MaxTTL = -time.Hour }, []string{"max_ttl: -1h0m0s is negative, accepted is 0 or more"}},
+		{"no format", func(c *tokens.Config) { c.Format = "" }, []string{`format: read "", accepted are hex and prefixed`}},
+		{"the own format", func(c *tokens.Config) { c.Format = tokens.Prefixed }, nil},
+		{"the format of an API", func(c *tokens.Config) { c.Format = tokens.UUID }, []string{`format: read "uuid", accepted are hex and prefixed`}},
 		{"no secret length", func(c *tokens.Config) { c.MinSecretLength = 0 }, []string{"min_secret_length: 0 is too short, accepted is 1 or more"}},
 		{"all at once", func(c *tokens.Config) {
 			*c = tokens.Config{DefaultTTL: -1, MaxTTL: -1, MinSecretLength: -1, KeepEnded: -1}
 		}, []string{
 			"default_ttl: -1ns is negative, accepted is 0 or more", "max_ttl: -1ns is negative, accepted is 0 or more",
-			"keep_ended: -1ns is negative, accepted is 0 or more", "min_secret_length: -1 is too short, accepted is 1 or more",
+			"keep_ended: -1ns is negative, accepted is 0 or more", `format: read "", accepted are hex and prefixed`, "min_secret_length: -1 is too short, accepted is 1 or more",
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -112,7 +115,7 @@ func TestValidate(t *testing.T) {
 			}
 		})
 	}
-	want := tokens.Config{DefaultTTL: 24 * time.Hour, MaxTTL: 0, MinSecretLength: 8, KeepEnded: 30 * 24 * time.Hour}
+	want := tokens.Config{DefaultTTL: 24 * time.Hour, MaxTTL: 0, Format: tokens.Hex, MinSecretLength: 8, KeepEnded: 30 * 24 * time.Hour}
 	if got := tokens.Default(); got != want {
 		t.Errorf("the defaults are %+v, want %+v", got, want)
 	}

@@ -14,7 +14,7 @@ func (w *world) pages(t *testing.T, by tokens.Subject, f tokens.Filter) [][]toke
 	t.Helper()
 	var all [][]tokens.ID
 	for range 1000 {
-		page, err := w.List(t.Context(), by, f)
+		page, err := w.List(t.Context(), via(by), f)
 		if err != nil {
 			t.Fatalf("page %d: %v", len(all)+1, err)
 		}
@@ -84,7 +84,7 @@ func TestWhatAListShows(t *testing.T) {
 		{"a tenant without tokens", w.as("root"), tokens.Filter{Tenant: "green"}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			page, err := w.List(t.Context(), c.by, c.f)
+			page, err := w.List(t.Context(), via(c.by), c.f)
 			isVerdict(t, err, nil)
 			var got []string
 			for _, k := range page.Tokens {
@@ -122,7 +122,7 @@ func TestWhoMayList(t *testing.T) {
 		{"a bad cursor", w.as("ann"), tokens.Filter{Owner: "ann", After: "nonsense"}, tokens.ErrBadCursor},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			page, err := w.List(t.Context(), c.by, c.f)
+			page, err := w.List(t.Context(), via(c.by), c.f)
 			isVerdict(t, err, c.want)
 			if len(page.Tokens) > 0 || page.Next != "" {
 				t.Errorf("got %+v", page)
@@ -196,39 +196,6 @@ func TestNoPageIsOverfullNorLosesAToken(t *testing.T) {
 			}
 			if got := slices.Concat(pages...); !slices.Equal(got, visible) {
 				t.Errorf("got %d tokens, want %d", len(got), len(visible))
-			}
-		})
-	}
-}
-
-func TestMayReadAllAndMayIssueForOthers(t *testing.T) {
-	red, blue := tokens.Scope{Tenant: "red"}, tokens.Scope{Tenant: "blue"}
-	w := usualWorld()
-	for _, c := range []struct {
-		name        string
-		by          tokens.Subject
-		tenant      string
-		read, issue bool
-	}{
-		{"anonymous", tokens.Subject{}, "red", false, false},
-		{"a plain user", w.as("ann"), "red", false, false},
-		{"an auditor", w.as("auditor"), "red", true, false},
-		{"a minter", w.as("minter"), "red", false, true},
-		{"a token admin", w.as("redadmin"), "red", true, true},
-		{"a token admin elsewhere", w.as("redadmin"), "blue", false, false},
-		{"every right", w.as("root"), "anywhere", true, true},
-		{"every right and no tenant", w.as("nowhere"), "red", false, false},
-		{"every right by a token", w.by("root", red), "red", true, true},
-		{"every right by a token, elsewhere", w.by("root", red), "blue", false, false},
-		{"by a token of a tenant that one has not", w.by("redadmin", blue), "blue", false, false},
-		{"no tenant", w.as("root"), "", false, false},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			if got := w.MayReadAll(c.by, c.tenant); got != c.read {
-				t.Errorf("reads all: %v", got)
-			}
-			if got := w.MayIssueForOthers(c.by, c.tenant); got != c.issue {
-				t.Errorf("issues for others: %v", got)
 			}
 		})
 	}

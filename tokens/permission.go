@@ -26,7 +26,6 @@ const (
 	AccessTokensRead
 	AccessTokensWrite
 	// StorageAppend writes objects that do not exist yet and nothing else.
-	// It has no name of its own: only the role append gives it.
 	StorageAppend
 )
 
@@ -46,6 +45,7 @@ var permissionNames = map[string]Permissions{
 	"storage.read":        StorageRead,
 	"storage.list":        StorageList,
 	"storage.write":       StorageWrite | StorageAppend,
+	"storage.append":      StorageAppend,
 	"storage.delete":      StorageDelete,
 	"tokens.*":            TokensAll,
 	"tokens.create":       TokensCreate,
@@ -76,14 +76,13 @@ func PermissionNames() []string { return slices.Sorted(maps.Keys(permissionNames
 // namedInOrder are the names that make up a set, wide ones first.
 var namedInOrder = [...]string{ // #nosec G101 -- names
 	"*.*", "storage.*", "tokens.*", "users.*", "access_tokens.*",
-	"storage.read", "storage.list", "storage.write", "storage.delete",
+	"storage.read", "storage.list", "storage.write", "storage.append", "storage.delete",
 	"tokens.create", "tokens.read", "tokens.delete",
 	"users.read", "users.write", "users.custom", "users.revoke",
 	"access_tokens.read", "access_tokens.write",
 }
 
-// Names returns the fewest names that make up p. What only a role can give
-// has none.
+// Names returns the fewest names that make up p.
 func (p Permissions) Names() []string {
 	if p.Has(StorageWrite) {
 		p |= StorageAppend // who may write may write what is new

@@ -16,6 +16,7 @@ func TestParsePermission(t *testing.T) {
 		"storage.read":        tokens.StorageRead,
 		"storage.list":        tokens.StorageList,
 		"storage.write":       tokens.StorageWrite | tokens.StorageAppend,
+		"storage.append":      tokens.StorageAppend,
 		"storage.delete":      tokens.StorageDelete,
 		"tokens.*":            tokens.TokensCreate | tokens.TokensRead | tokens.TokensDelete,
 		"tokens.create":       tokens.TokensCreate,
@@ -48,7 +49,7 @@ func TestParsePermission(t *testing.T) {
 
 func TestParsePermissionRefusesTheRest(t *testing.T) {
 	for _, name := range []string{
-		"", "*", "storage", "*.read", "*.create", ".", ".*", "*.", "storage.", ".read", "storage.append", "storage.*.read",
+		"", "*", "storage", "*.read", "*.create", ".", ".*", "*.", "storage.", ".read", "append", "storage.appends", "storage.*.read",
 		"Storage.read", "storage.READ", " storage.read", "storage.read ", "storage.create", "tokens.write", "users.delete",
 		"access_tokens.delete", "access-tokens.read", "storage:read", "storage.read,storage.list", "admin",
 	} {
@@ -110,5 +111,37 @@ func TestHasAndCovers(t *testing.T) {
 				t.Errorf("covers: %v", got)
 			}
 		})
+	}
+}
+
+func TestNamesSayWhatIsMeant(t *testing.T) {
+	for _, c := range []struct {
+		p    tokens.Permissions
+		want []string
+	}{
+		{0, []string{}},
+		{tokens.Everything, []string{"*.*"}},
+		{tokens.StorageAll | tokens.TokensRead, []string{"storage.*", "tokens.read"}},
+		{tokens.StorageWrite, []string{"storage.write"}},
+		{tokens.StorageWrite | tokens.StorageAppend, []string{"storage.write"}},
+		{tokens.StorageAppend, []string{"storage.append"}},
+		{tokens.TokensAll | tokens.UsersAll | tokens.AccessTokensAll, []string{"tokens.*", "users.*", "access_tokens.*"}},
+	} {
+		if got := c.p.Names(); !slices.Equal(got, c.want) {
+			t.Errorf("%b is %q, want %q", c.p, got, c.want)
+		}
+	}
+	for p := range tokens.Everything + 1 {
+		var read tokens.Permissions
+		for _, name := range p.Names() {
+			one, err := tokens.ParsePermission(name)
+			if err != nil || read.Covers(one) {
+				t.Fatalf("%b is %q, where %s says nothing new: %v", p, p.Names(), name, err)
+			}
+			read |= one
+		}
+		if read != p && read != p|tokens.StorageAppend {
+			t.Fatalf("%b is %q, which is read as %b", p, p.Names(), read)
+		}
 	}
 }

@@ -60,14 +60,14 @@ func TestWhoReachesWhoseToken(t *testing.T) {
 				}
 				return tokens.ErrNotOwner
 			}
-			_, err := w.Show(t.Context(), c.by, refs[c.token])
+			_, err := w.Show(t.Context(), via(c.by), refs[c.token])
 			isVerdict(t, err, verdict(c.see))
 			asked := errors.New("asked")
 			want := verdict(c.ends)
 			if want == nil {
 				want = asked
 			}
-			_, err = w.Revoke(t.Context(), c.by, refs[c.token], func(*tokens.Token) error { return asked })
+			_, err = w.Revoke(t.Context(), via(c.by), refs[c.token], func(*tokens.Token) error { return asked })
 			isVerdict(t, err, want)
 		})
 	}
@@ -77,14 +77,14 @@ func TestShowByIDAndByValue(t *testing.T) {
 	w := usualWorld()
 	tok, value := w.put(t, "ann", redA(), func(k *tokens.Token) { k.Meta = []tokens.Meta{{Name: "source", Value: "laptop"}} })
 	for _, ref := range []tokens.Secret{value, tokens.Secret(tok.ID)} {
-		got, err := w.Show(t.Context(), w.as("ann"), ref)
+		got, err := w.Show(t.Context(), via(w.as("ann")), ref)
 		isVerdict(t, err, nil)
 		if got.ID != tok.ID || got.Revision != tok.Revision || len(got.Meta) != 1 {
 			t.Errorf("got %+v", got)
 		}
 		got.Meta[0].Value = "changed" // it is the caller's own
 	}
-	if got, err := w.Show(t.Context(), w.as("ann"), value); err != nil || got.Meta[0].Value != "laptop" {
+	if got, err := w.Show(t.Context(), via(w.as("ann")), value); err != nil || got.Meta[0].Value != "laptop" {
 		t.Errorf("got %+v, %v", got, err)
 	}
 }
@@ -101,10 +101,10 @@ func TestShowOfWhatIsNotLive(t *testing.T) {
 	}
 	for _, ref := range refs {
 		for _, name := range []string{"ann", "root", "bob"} {
-			if _, err := w.Show(t.Context(), w.as(name), ref); !errors.Is(err, tokens.ErrUnknown) {
+			if _, err := w.Show(t.Context(), via(w.as(name)), ref); !errors.Is(err, tokens.ErrUnknown) {
 				t.Errorf("%s sees %q: %v", name, ref.Reveal(), err)
 			}
-			if _, err := w.Revoke(t.Context(), w.as(name), ref, nil); !errors.Is(err, tokens.ErrUnknown) {
+			if _, err := w.Revoke(t.Context(), via(w.as(name)), ref, nil); !errors.Is(err, tokens.ErrUnknown) {
 				t.Errorf("%s ends %q: %v", name, ref.Reveal(), err)
 			}
 		}
@@ -116,12 +116,12 @@ func TestAnonymousLearnsNothing(t *testing.T) {
 	_, value := w.put(t, "ann", redA())
 	w.store.calls = 0
 	for _, ref := range []tokens.Secret{value, valueOf(999)} {
-		_, err := w.Show(t.Context(), tokens.Subject{}, ref)
+		_, err := w.Show(t.Context(), via(tokens.Subject{}), ref)
 		isVerdict(t, err, tokens.ErrAnonymous)
-		_, err = w.Revoke(t.Context(), tokens.Subject{}, ref, nil)
+		_, err = w.Revoke(t.Context(), via(tokens.Subject{}), ref, nil)
 		isVerdict(t, err, tokens.ErrAnonymous)
 	}
-	_, err := w.List(t.Context(), tokens.Subject{}, tokens.Filter{Owner: "ann"})
+	_, err := w.List(t.Context(), via(tokens.Subject{}), tokens.Filter{Owner: "ann"})
 	isVerdict(t, err, tokens.ErrAnonymous)
 	_, err = w.Issue(t.Context(), tokens.Order{Scope: redA()})
 	isVerdict(t, err, tokens.ErrAnonymous)
@@ -139,7 +139,7 @@ func TestRevoke(t *testing.T) {
 			ref = tokens.Secret(tok.ID)
 		}
 		asked := 0
-		got, err := w.Revoke(t.Context(), w.as("redadmin"), ref, func(k *tokens.Token) error {
+		got, err := w.Revoke(t.Context(), via(w.as("redadmin")), ref, func(k *tokens.Token) error {
 			asked++
 			if k.ID != tok.ID || k.StateAt(w.time) != tokens.Active {
 				t.Errorf("asked about %+v", k)
@@ -147,7 +147,7 @@ func TestRevoke(t *testing.T) {
 			return nil
 		})
 		isVerdict(t, err, nil)
-		want := tokens.Revocation{At: stamped(), By: "redadmin"}
+		want := tokens.Mark{At: stamped(), By: "redadmin"}
 		if asked != 1 || got.Revoked != want || got.Revision <= tok.Revision {
 			t.Fatalf("asked %d times, got %+v", asked, got)
 		}
@@ -158,9 +158,9 @@ func TestRevoke(t *testing.T) {
 		}
 		_, err = w.Verify(t.Context(), value)
 		isVerdict(t, err, tokens.ErrRevoked)
-		_, err = w.Revoke(t.Context(), w.as("ann"), ref, nil)
+		_, err = w.Revoke(t.Context(), via(w.as("ann")), ref, nil)
 		isVerdict(t, err, tokens.ErrUnknown)
-		_, err = w.Show(t.Context(), w.as("ann"), ref)
+		_, err = w.Show(t.Context(), via(w.as("ann")), ref)
 		isVerdict(t, err, tokens.ErrUnknown)
 	}
 }
@@ -169,7 +169,7 @@ func TestRevokeThatIsNotAcceptedWritesNothing(t *testing.T) {
 	w := usualWorld()
 	_, value := w.put(t, "ann", redA())
 	before, refusal := len(w.store.puts), errors.New("not of this path")
-	_, err := w.Revoke(t.Context(), w.as("ann"), value, func(*tokens.Token) error { return refusal })
+	_, err := w.Revoke(t.Context(), via(w.as("ann")), value, func(*tokens.Token) error { return refusal })
 	isVerdict(t, err, refusal)
 	if len(w.store.puts) != before {
 		t.Error("something was written")
@@ -196,7 +196,7 @@ func TestRevokeTriesAgainWhenTheRecordChanged(t *testing.T) {
 		_, err = w.store.Store.Put(t.Context(), other)
 		return err
 	}
-	got, err := w.Revoke(t.Context(), w.as("ann"), value, func(k *tokens.Token) error {
+	got, err := w.Revoke(t.Context(), via(w.as("ann")), value, func(k *tokens.Token) error {
 		if asked++; len(k.Meta) != asked-1 {
 			t.Errorf("asked the %d. time about %+v, which is not as it was stored then", asked, k.Meta)
 		}
@@ -213,10 +213,10 @@ func TestRevokeThatLostTheRace(t *testing.T) {
 	_, value := w.put(t, "ann", redA())
 	w.store.onPut = func(k *tokens.Token) error {
 		w.store.onPut = nil
-		_, err := w.Revoke(t.Context(), w.as("root"), tokens.Secret(k.ID), nil)
+		_, err := w.Revoke(t.Context(), via(w.as("root")), tokens.Secret(k.ID), nil)
 		return err
 	}
-	_, err := w.Revoke(t.Context(), w.as("ann"), value, nil)
+	_, err := w.Revoke(t.Context(), via(w.as("ann")), value, nil)
 	isVerdict(t, err, tokens.ErrUnknown)
 	stored, err := w.store.ByHash(t.Context(), tokens.HashOf(value.Reveal()))
 	if err != nil || stored.Revoked.By != "root" {
@@ -228,6 +228,6 @@ func TestRevokeInAFullStore(t *testing.T) {
 	w := usualWorld()
 	_, value := w.put(t, "ann", redA())
 	w.store.onPut = func(*tokens.Token) error { return tokens.ErrStoreFull }
-	_, err := w.Revoke(t.Context(), w.as("ann"), value, nil)
+	_, err := w.Revoke(t.Context(), via(w.as("ann")), value, nil)
 	isVerdict(t, err, tokens.ErrStoreFull)
 }

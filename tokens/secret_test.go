@@ -149,11 +149,11 @@ func TestErrorsDoNotRepeatSecrets(t *testing.T) {
 	if _, err := w.Verify(t.Context(), hidden); err == nil || leaks(err.Error()) {
 		t.Errorf("%v", err)
 	}
-	if _, err := w.Show(t.Context(), w.as("ann"), hidden); err == nil || leaks(err.Error()) {
+	if _, err := w.Show(t.Context(), via(w.as("ann")), hidden); err == nil || leaks(err.Error()) {
 		t.Errorf("%v", err)
 	}
 	w.store.broken = errBroken
-	if _, err := w.Revoke(t.Context(), w.as("ann"), hidden, nil); !errors.Is(err, errBroken) || leaks(err.Error()) {
+	if _, err := w.Revoke(t.Context(), via(w.as("ann")), hidden, nil); !errors.Is(err, errBroken) || leaks(err.Error()) {
 		t.Errorf("%v", err)
 	}
 }

@@ -12,6 +12,8 @@ var (
 	ErrUnknown = errors.New("unknown token")
 	// ErrExists: a token with that id or hash is stored already.
 	ErrExists = errors.New("token exists")
+	// ErrName: another token of that owner has the name.
+	ErrName = errors.New("name of the token is taken")
 	// ErrConflict: the record was changed since it was read.
 	ErrConflict = errors.New("token was changed meanwhile")
 	// ErrStoreFull: there is no room for another write. Reads go on.
@@ -37,10 +39,13 @@ type Store interface {
 	ByID(ctx context.Context, id ID) (*Token, error)
 
 	// Put writes t and returns its new revision. With t.Revision zero it
-	// creates: ErrExists if the id or the hash is taken. Otherwise it
-	// replaces the record with the same id if that still has t.Revision:
-	// ErrConflict if not, ErrUnknown if there is none. ID, Hash, Owner and
-	// Scope never change. ErrStoreFull if there is no room. When it fails in
+	// creates: ErrExists if the id or the hash is taken, ErrName if t has a
+	// name that another token of the same owner has, one that has not ended
+	// by t.Created. Otherwise it replaces the record with the same id if
+	// that still has t.Revision: ErrConflict if not, ErrUnknown if there is
+	// none. ID, Hash, API, Name, Owner and Scope never change; an end that
+	// is moved back so that it has not come yet is ErrName if the name was
+	// given again. ErrStoreFull if there is no room. When it fails in
 	// any other way the write may or may not have happened.
 	Put(ctx context.Context, t *Token) (revision uint64, err error)
 
@@ -55,13 +60,14 @@ type Store interface {
 	Purge(ctx context.Context, before time.Time) (int, error)
 }
 
-// Query selects tokens for List. At least one of Owner and Tenant must be
-// given; all that are given must match.
+// Query selects tokens for List; all that is given must match.
 type Query struct {
 	Owner  string
-	Tenant string
+	Tenant string    // the one of the scope, AnyTenant too
 	Domain string    // with Tenant: tokens of this one domain
-	LiveAt time.Time // only tokens that are live at that time; zero = ended ones too
+	API    API       // the one that made the token
+	Name   string    // with Owner; of ended tokens it may find the last one alone
+	LiveAt time.Time // only tokens that have not ended at that time; zero = ended ones too
 	After  Cursor    // empty = from the start
 	Limit  int       // zero or less = 100, more than 1,000 = 1,000
 }
@@ -99,5 +105,7 @@ func (q Query) Matches(t *Token) bool {
 	return (q.Owner == "" || q.Owner == t.Owner) &&
 		(q.Tenant == "" || q.Tenant == t.Scope.Tenant) &&
 		(q.Domain == "" || q.Domain == t.Scope.Domain) &&
-		(q.LiveAt.IsZero() || t.StateAt(q.LiveAt) == Active)
+		(q.API == "" || q.API == t.API) &&
+		(q.Name == "" || q.Name == t.Name) &&
+		(q.LiveAt.IsZero() || !t.EndedAt(q.LiveAt))
 }

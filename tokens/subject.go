@@ -31,6 +31,8 @@ func (t Tenants) Has(tenant string) bool {
 	return tenant != "" && (t.Any || slices.Contains(t.Names, tenant))
 }
 
+func (t Tenants) empty() bool { return !t.Any && len(t.Names) == 0 }
+
 // Covers reports whether every tenant of other belongs to the set.
 func (t Tenants) Covers(other Tenants) bool {
 	if t.Any {
@@ -40,6 +42,23 @@ func (t Tenants) Covers(other Tenants) bool {
 		return false
 	}
 	return !slices.ContainsFunc(other.Names, func(n string) bool { return !t.Has(n) })
+}
+
+// and returns the tenants that both sets have.
+func (t Tenants) and(other Tenants) Tenants {
+	switch {
+	case t.Any:
+		return other
+	case other.Any:
+		return t
+	}
+	var both []string
+	for _, n := range t.Names {
+		if slices.Contains(other.Names, n) {
+			both = append(both, n)
+		}
+	}
+	return Tenants{Names: both}
 }
 
 // User is what a user may do now, as the directory of accounts says it.
@@ -63,12 +82,6 @@ func (u *User) rights() Permissions {
 	return u.Rights
 }
 
-// Commands reports whether the user has the right over another: he belongs to
-// every tenant of the other.
-func (u *User) Commands(other *User, need Permissions) bool {
-	return u.rights().Has(need) && u.Tenants.Covers(other.Tenants)
-}
-
 // Subject is who asks. The zero Subject is anonymous.
 type Subject struct {
 	User  *User  // nil = anonymous
@@ -78,28 +91,36 @@ type Subject struct {
 // Anonymous reports whether nobody is known to ask.
 func (s Subject) Anonymous() bool { return s.User == nil }
 
+// Powers returns the user with what the token he came by leaves of him: what
+// he can do to tokens and users, and where. Of his rights on the storage a
+// token may hold for some resources alone, which Authorise knows. It is the
+// zero User for the anonymous subject.
+func (s Subject) Powers() User {
+	if s.Anonymous() {
+		return User{}
+	}
+	return s.effective()
+}
+
+// Effective returns the user behind a subject that is not anonymous with the
+// rights and the tenants that the token he came by leaves him.
+func (s Subject) Effective() User {
+	me := s.effective()
+	me.Rights = me.rights()
+	return me
+}
+
 // effective returns the user with what the token he came by leaves of him: its
-// tenant alone, and of a narrowed one the rights that it was given.
+// tenants alone, the rights that its maker could give and of a narrowed one
+// those that it was given.
 func (s Subject) effective() User {
 	me := *s.User
 	if s.Token == nil {
 		return me
 	}
-	if s.Token.Narrowed() {
-		me.Rights, me.TokenAdmin = me.rights()&s.Token.Allowed.permissions(), false
-	}
-	if me.Tenants.Has(s.Token.Scope.Tenant) {
-		me.Tenants = Tenants{Names: []string{s.Token.Scope.Tenant}}
-	} else {
-		me.Tenants = Tenants{}
-	}
+	me.Rights, me.TokenAdmin = me.rights()&s.Token.ceiling()&s.Token.given(), false
+	me.Tenants = me.Tenants.and(s.Token.tenants())
 	return me
-}
-
-// managesOwn reports whether the subject may do to tokens of his own what
-// needs that right with others': a narrowed token must have been given it.
-func (s Subject) managesOwn(need Permissions) bool {
-	return s.Token == nil || !s.Token.Narrowed() || s.Token.Allowed.permissions().Has(need)
 }
 
 // in says whether the subject may act in a place at all.
@@ -110,17 +131,19 @@ func (s Subject) in(place Scope, anyDomain bool) error {
 	if !s.User.Tenants.Has(place.Tenant) {
 		return ErrOtherTenant
 	}
-	t := s.Token
-	if t == nil {
-		return nil
-	}
-	if t.Scope.Tenant != place.Tenant {
-		return ErrOutOfScope
-	}
-	if t.Scope.Domain != "" && !anyDomain && t.Scope.Domain != place.Domain {
+	if s.Token != nil && !s.Token.holdsIn(place, anyDomain) {
 		return ErrOutOfScope
 	}
 	return nil
+}
+
+// Admit says whether the subject's token lets it come so. The error is
+// ErrAddress or ErrAgent.
+func (s Subject) Admit(c Circumstances) error {
+	if s.Token == nil {
+		return nil
+	}
+	return s.Token.Only.Admit(c)
 }
 
 // Action is what is asked of the storage. The zero Action is never permitted.
@@ -141,6 +164,8 @@ type Action struct {
 	// says so.
 	OrAppend bool
 	Public   bool // needs nobody
+	From     Circumstances
+	Stores   *Upload // what is uploaded; nil = nothing is
 }
 
 // Grant is a permission that was given. Only Authorise makes one that holds;
@@ -161,6 +186,14 @@ func (g Grant) Subject() Subject { return g.subject }
 // Tenant returns the tenant in which it was given.
 func (g Grant) Tenant() string { return g.place.Tenant }
 
+// Only returns the restrictions under which it was given.
+func (g Grant) Only() *Restrictions {
+	if g.subject.Token == nil {
+		return &Restrictions{}
+	}
+	return &g.subject.Token.Only
+}
+
 // NewOnly reports whether it covers new objects only.
 func (g Grant) NewOnly() bool { return g.newOnly }
 
@@ -171,8 +204,9 @@ func MayAct(s Subject, a Action) error { return s.in(a.Place, a.AnyDomain) }
 
 // Authorise decides whether the subject may do what is asked. What a token
 // grants is what it was given and its owner still has. The error is the first
-// rule that refuses: ErrAnonymous, ErrOtherTenant, ErrOutOfScope,
-// ErrPermission or ErrResource.
+// rule that refuses, in this order: ErrAnonymous, ErrOtherTenant,
+// ErrOutOfScope, ErrAddress, ErrAgent, ErrPermission or ErrResource, ErrType,
+// ErrSize, ErrTag. How a token stands in its life is Service.Verify's matter.
 func Authorise(s Subject, a Action) (Grant, error) {
 	granted := Grant{subject: s, place: a.Place, given: true}
 	if a.Public {
@@ -181,42 +215,64 @@ func Authorise(s Subject, a Action) (Grant, error) {
 	if err := s.in(a.Place, a.AnyDomain); err != nil {
 		return Grant{}, err
 	}
-	if a.AnyRight {
-		if me := s.effective(); me.rights() != 0 {
-			return granted, nil
-		}
-		return Grant{}, ErrPermission
+	if err := s.Admit(a.From); err != nil {
+		return Grant{}, err
 	}
-	err := s.allows(Name{a.Resource, a.Needs, a.Reach})
-	if err != nil && a.OrAppend {
-		err = s.allows(Name{a.Resource, StorageAppend, a.Reach})
-		granted.newOnly = err == nil
-	}
+	newOnly, err := s.mayDo(a)
 	if err != nil {
 		return Grant{}, err
 	}
-	for _, n := range a.Also {
-		if err := s.allows(n); err != nil {
+	granted.newOnly = newOnly
+	if s.Token != nil && a.Stores != nil {
+		if err := s.Token.Only.Accept(*a.Stores); err != nil {
 			return Grant{}, err
 		}
 	}
 	return granted, nil
 }
 
+// mayDo says whether the subject has the rights that an action needs.
+func (s Subject) mayDo(a Action) (newOnly bool, err error) {
+	if a.AnyRight {
+		if me := s.effective(); me.rights() == 0 {
+			return false, ErrPermission
+		}
+		return false, nil
+	}
+	err = s.allows(Name{a.Resource, a.Needs, a.Reach})
+	if err != nil && a.OrAppend {
+		err = s.allows(Name{a.Resource, StorageAppend, a.Reach})
+		newOnly = err == nil
+	}
+	if err != nil {
+		return false, err
+	}
+	for _, n := range a.Also {
+		if err := s.allows(n); err != nil {
+			return false, err
+		}
+	}
+	return newOnly, nil
+}
+
 // allows says whether the subject has what a name needs: the user now, and
 // the token from its beginning.
 func (s Subject) allows(n Name) error {
+	rights := s.User.Rights
+	if s.Token != nil {
+		rights &= s.Token.ceiling()
+	}
 	if n.Reach == Within {
-		if s.User.Rights&StorageAll == 0 {
+		if rights&StorageAll == 0 {
 			return ErrPermission
 		}
-	} else if !s.User.Rights.Has(n.Needs) {
+	} else if !rights.Has(n.Needs) {
 		return ErrPermission
 	}
 	if s.Token == nil {
 		return nil
 	}
-	return s.Token.Allowed.check(n)
+	return s.Token.check(n)
 }
 
 // Allows says whether the holder of the grant has what a further name needs,

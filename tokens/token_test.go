@@ -2,6 +2,7 @@ package tokens_test
 
 import (
 	"encoding/hex"
+	"net/netip"
 	"reflect"
 	"strings"
 	"testing"
@@ -90,7 +91,7 @@ func TestStateAtAndEnds(t *testing.T) {
 		{"revoked by a clock ahead of ours", later, now.Add(time.Minute), tokens.Revoked, now.Add(time.Minute)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			tok := &tokens.Token{Expires: c.expires, Revoked: tokens.Revocation{At: c.revoked}}
+			tok := &tokens.Token{Expires: c.expires, Revoked: tokens.Mark{At: c.revoked}}
 			if got := tok.StateAt(now); got != c.want {
 				t.Errorf("it is %s, want %s", got, c.want)
 			}
@@ -98,6 +99,70 @@ func TestStateAtAndEnds(t *testing.T) {
 				t.Errorf("it ends %v, want %v", got, c.ends)
 			}
 		})
+	}
+}
+
+func TestStatesComeInOrder(t *testing.T) {
+	now := stamped()
+	before, later := now.Add(-time.Hour), now.Add(time.Hour)
+	type change = func(*tokens.Token)
+	revoked, expired, spent, pending := revokedBy("root", before), expiring(now), usedUp(before), beginning(later)
+	for _, c := range []struct {
+		name    string
+		changes []change
+		want    tokens.State
+		ended   bool
+		ends    time.Time
+	}{
+		{"nothing", nil, tokens.Active, false, time.Time{}},
+		{"pending", []change{pending}, tokens.Pending, false, time.Time{}},
+		{"begins now", []change{beginning(now)}, tokens.Active, false, time.Time{}},
+		{"disabled", []change{disabled}, tokens.Disabled, false, time.Time{}},
+		{"disabled before it begins", []change{disabled, pending}, tokens.Disabled, false, time.Time{}},
+		{"used up", []change{spent}, tokens.UsedUp, true, before},
+		{"used up and disabled", []change{spent, disabled}, tokens.UsedUp, true, before},
+		{"used up, and its time is over since", []change{spent, expired}, tokens.UsedUp, true, before},
+		{"expired", []change{expired}, tokens.Expired, true, now},
+		{"expired and disabled", []change{expired, disabled}, tokens.Expired, true, now},
+		{"expired before it begins", []change{expired, pending}, tokens.Expired, true, now},
+		{"revoked", []change{revoked}, tokens.Revoked, true, before},
+		{"revoked, and all the rest", []change{revoked, spent, expired, disabled, pending}, tokens.Revoked, true, before},
+		{"used up before it was revoked", []change{revokedBy("root", later), spent}, tokens.Revoked, true, before},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var tok tokens.Token
+			for _, change := range c.changes {
+				change(&tok)
+			}
+			if got := tok.StateAt(now); got != c.want || tok.EndedAt(now) != c.ended {
+				t.Errorf("it is %s, ended: %v", got, tok.EndedAt(now))
+			}
+			if got := tok.Ends(); !got.Equal(c.ends) {
+				t.Errorf("it ends %v, want %v", got, c.ends)
+			}
+		})
+	}
+}
+
+func TestNarrowedIsWhatWasGivenLess(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		tok  tokens.Token
+		want bool
+	}{
+		{"all", tokens.Token{}, false},
+		{"tenants", tokens.Token{Scope: tokens.Scope{Tenant: tokens.AnyTenant}, Tenants: []string{"red"}}, false},
+		{"a domain", tokens.Token{Scope: redA()}, false},
+		{"a ceiling", tokens.Token{Ceiling: tokens.StorageRead}, false},
+		{"everything by name", tokens.Token{Allowed: tokens.Allowances{on(tokens.Everything)}}, true},
+		{"roles", tokens.Token{Roles: []string{"collections.view"}}, true},
+		{"uses", tokens.Token{Only: tokens.Restrictions{Uses: 1}}, true},
+		{"a size", tokens.Token{Only: tokens.Restrictions{SizeBelow: 1}}, true},
+		{"a tag", tokens.Token{Only: tokens.Restrictions{Tags: []string{"a"}}}, true},
+	} {
+		if got := c.tok.Narrowed(); got != c.want {
+			t.Errorf("%s: %v", c.name, got)
+		}
 	}
 }
 
@@ -114,11 +179,13 @@ func TestSigningOnlyIsWhatHasASecret(t *testing.T) {
 
 func TestCloneSharesNothing(t *testing.T) {
 	full := &tokens.Token{
-		ID: "7", Hash: tokens.HashOf("v"), API: tokens.UserTokens, Owner: "ann", Creator: "root",
+		ID: "7", Hash: tokens.HashOf("v"), API: tokens.UserTokens, Name: "laptop", Owner: "ann", Creator: "root",
+		Tenants: []string{"red"}, NotBefore: stamped(), Roles: []string{"reader"}, Ceiling: tokens.StorageRead, Used: 1, Spent: stamped(),
+		Only: everyRestriction(), Request: tokens.HashOf("r"), Disabled: tokens.Mark{At: stamped(), By: "root"},
 		Scope: tokens.Scope{Tenant: "red", Domain: "a.red"}, AccessKey: "key", Secret: tokens.Sealed("sealed"),
 		Created: stamped(), Expires: stamped().Add(1), Meta: []tokens.Meta{{Name: "source", Value: "x"}},
 		Allowed: tokens.Allowances{{Permissions: tokens.StorageRead, Resources: []tokens.Resource{"a"}}},
-		Revoked: tokens.Revocation{At: stamped(), By: "root"}, Revision: 9,
+		Revoked: tokens.Mark{At: stamped(), By: "root"}, Revision: 9,
 	}
 	fields := reflect.ValueOf(*full)
 	for i := range fields.NumField() {
@@ -130,8 +197,10 @@ func TestCloneSharesNothing(t *testing.T) {
 	if !reflect.DeepEqual(c, full) {
 		t.Fatalf("the clone is %+v, want %+v", c, full)
 	}
-	c.Secret[0], c.Meta[0].Value, c.Allowed[0].Resources[0] = 'X', "changed", "b"
-	if string(full.Secret) != "sealed" || full.Meta[0].Value != "x" || full.Allowed[0].Resources[0] != "a" {
+	c.Secret[0], c.Meta[0].Value, c.Allowed[0].Resources[0], c.Tenants[0], c.Roles[0] = 'X', "changed", "b", "blue", "writer"
+	c.Only.Addresses[0], c.Only.Agents[0].Text, c.Only.Types[0], c.Only.Tags[0] = netip.Prefix{}, "b", "c/d", "e"
+	if again := full.Clone(); string(full.Secret) != "sealed" || full.Meta[0].Value != "x" || full.Allowed[0].Resources[0] != "a" ||
+		full.Tenants[0] != "red" || full.Roles[0] != "reader" || !reflect.DeepEqual(again.Only, everyRestriction()) {
 		t.Error("a change of the clone changed the original")
 	}
 	if empty := (&tokens.Token{}).Clone(); empty.Secret != nil || empty.Meta != nil {
@@ -149,7 +218,7 @@ func TestQueryPageSize(t *testing.T) {
 
 func TestQueryMatches(t *testing.T) {
 	now := stamped()
-	tok := &tokens.Token{Owner: "ann", Scope: tokens.Scope{Tenant: "red", Domain: "a.red"}, Expires: now}
+	tok := &tokens.Token{Owner: "ann", API: tokens.UserTokens, Name: "laptop", Scope: tokens.Scope{Tenant: "red", Domain: "a.red"}, Expires: now}
 	for _, c := range []struct {
 		name string
 		q    tokens.Query
@@ -162,6 +231,11 @@ func TestQueryMatches(t *testing.T) {
 		{"another tenant", tokens.Query{Tenant: "blue"}, false},
 		{"tenant and domain", tokens.Query{Tenant: "red", Domain: "a.red"}, true},
 		{"another domain", tokens.Query{Tenant: "red", Domain: "b.red"}, false},
+		{"API", tokens.Query{API: tokens.UserTokens}, true},
+		{"another API", tokens.Query{API: tokens.AccessTokens}, false},
+		{"name", tokens.Query{Owner: "ann", Name: "laptop"}, true},
+		{"another name", tokens.Query{Owner: "ann", Name: "Laptop"}, false},
+		{"nothing asked for", tokens.Query{}, true},
 		{"all must match", tokens.Query{Owner: "ann", Tenant: "blue"}, false},
 		{"live at the time", tokens.Query{Owner: "ann", LiveAt: now.Add(-1)}, true},
 		{"ended by the time", tokens.Query{Owner: "ann", LiveAt: now}, false},

@@ -26,6 +26,12 @@ func TestVerify(t *testing.T) {
 		{"revoked and expired", "ann", func(k *tokens.Token) { expiring(past)(k); revokedBy("root", past)(k) }, tokens.ErrRevoked},
 		{"for signatures", "ann", signing, tokens.ErrSigningOnly},
 		{"for signatures and revoked", "ann", func(k *tokens.Token) { signing(k); revokedBy("root", past)(k) }, tokens.ErrSigningOnly},
+		{"disabled", "ann", disabled, tokens.ErrDisabled},
+		{"begins in the next millisecond", "ann", beginning(stamped().Add(time.Millisecond)), tokens.ErrNotYet},
+		{"begins in this millisecond", "ann", beginning(stamped()), nil},
+		{"used up", "ann", usedUp(past), tokens.ErrUsedUp},
+		{"used, with a use left", "ann", func(k *tokens.Token) { k.Only.Uses, k.Used = 2, 1 }, nil},
+		{"disabled, of somebody who is gone", "gone", disabled, tokens.ErrDisabled},
 		{"of somebody who is gone", "gone", expiring(future), tokens.ErrOwnerGone},
 		{"expired, of somebody who is gone", "gone", expiring(past), tokens.ErrExpired},
 	} {
@@ -105,11 +111,14 @@ func TestAStoreThatFailsIsNoVerdict(t *testing.T) {
 			_, err := w.Again(ctx, tokens.Subject{User: by.User, Token: tok})
 			return err
 		},
-		"show":       func(ctx context.Context) error { _, err := w.Show(ctx, by, value); return err },
-		"show by id": func(ctx context.Context) error { _, err := w.Show(ctx, by, tokens.Secret(tok.ID)); return err },
-		"revoke":     func(ctx context.Context) error { _, err := w.Revoke(ctx, by, value, nil); return err },
-		"list":       func(ctx context.Context) error { _, err := w.List(ctx, by, tokens.Filter{Owner: "ann"}); return err },
-		"clean":      func(ctx context.Context) error { _, err := w.Clean(ctx); return err },
+		"show":       func(ctx context.Context) error { _, err := w.Show(ctx, via(by), value); return err },
+		"show by id": func(ctx context.Context) error { _, err := w.Show(ctx, via(by), tokens.Secret(tok.ID)); return err },
+		"revoke":     func(ctx context.Context) error { _, err := w.Revoke(ctx, via(by), value, nil); return err },
+		"list": func(ctx context.Context) error {
+			_, err := w.List(ctx, via(by), tokens.Filter{Owner: "ann"})
+			return err
+		},
+		"clean": func(ctx context.Context) error { _, err := w.Clean(ctx); return err },
 		"issue": func(ctx context.Context) error {
 			_, err := w.Issue(ctx, tokens.Order{By: by, Scope: redA()})
 			return err
@@ -144,6 +153,10 @@ func TestAgain(t *testing.T) {
 	}{
 		{"nothing happened", func(*world, *tokens.Token) {}, nil},
 		{"revoked meanwhile", func(_ *world, k *tokens.Token) { revokedBy("root", past)(k) }, tokens.ErrRevoked},
+		{"disabled meanwhile", func(_ *world, k *tokens.Token) { disabled(k) }, tokens.ErrDisabled},
+		{"used up meanwhile, which was counted", func(_ *world, k *tokens.Token) { usedUp(past)(k) }, nil},
+		{"used up and then revoked", func(_ *world, k *tokens.Token) { usedUp(past)(k); revokedBy("root", past)(k) }, tokens.ErrRevoked},
+		{"used up and then expired", func(w *world, k *tokens.Token) { usedUp(past)(k); w.time = w.time.Add(2 * time.Hour) }, tokens.ErrExpired},
 		{"expired meanwhile", func(w *world, _ *tokens.Token) { w.time = w.time.Add(2 * time.Hour) }, tokens.ErrExpired},
 		{"the owner went", func(w *world, _ *tokens.Token) { delete(w.users, "ann") }, tokens.ErrOwnerGone},
 	} {

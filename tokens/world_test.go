@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -53,22 +54,39 @@ func people() map[string]*tokens.User {
 // world is a service with all that it needs in the hands of a test.
 type world struct {
 	*tokens.Service
-	store *faulty
-	users map[string]*tokens.User
-	time  time.Time
-	made  int
+	store  *faulty
+	memory *memstore.Store // below it
+	deps   tokens.Deps
+	users  map[string]*tokens.User
+	time   time.Time
+	made   int
 }
 
 // random is where the world takes randomness from, with the usual
 // configuration.
 func newWorld(random io.Reader) *world {
-	w := &world{store: &faulty{Store: memstore.New()}, users: people(), time: start()}
+	memory := memstore.New()
+	w := &world{store: &faulty{Store: memory}, memory: memory, users: people(), time: start()}
 	byName := func(name string) (*tokens.User, bool) {
 		u, ok := w.users[name]
 		return u, ok
 	}
-	w.Service = tokens.NewService(w.store, vault{}, byName, func() time.Time { return w.time }, random, tokens.Default())
+	w.deps = tokens.Deps{Store: w.store, Usage: memory, Sealer: vault{}, Users: byName, Now: func() time.Time { return w.time }, Random: random}
+	w.Service = tokens.NewService(w.deps, tokens.Default())
 	return w
+}
+
+// plain returns a service on the store itself: the wrapper counts without a
+// lock.
+func (w *world) plain() *tokens.Service {
+	d := w.deps
+	d.Store = w.memory
+	return tokens.NewService(d, tokens.Default())
+}
+
+// via is a subject at the API of the content gateway.
+func via(s tokens.Subject) tokens.Manager {
+	return tokens.Manager{Subject: s, Via: tokens.ContentGateway}
 }
 
 func usualWorld() *world { return newWorld(rand.Reader) }
@@ -112,12 +130,22 @@ func (w *world) by(name string, scope tokens.Scope) tokens.Subject {
 }
 
 func revokedBy(name string, at time.Time) func(*tokens.Token) {
-	return func(t *tokens.Token) { t.Revoked = tokens.Revocation{At: at, By: name} }
+	return func(t *tokens.Token) { t.Revoked = tokens.Mark{At: at, By: name} }
 }
 
 func expiring(at time.Time) func(*tokens.Token) {
 	return func(t *tokens.Token) { t.Expires = at }
 }
+
+func beginning(at time.Time) func(*tokens.Token) {
+	return func(t *tokens.Token) { t.NotBefore = at }
+}
+
+func usedUp(at time.Time) func(*tokens.Token) {
+	return func(t *tokens.Token) { t.Only.Uses, t.Used, t.Spent = 1, 1, at }
+}
+
+func disabled(t *tokens.Token) { t.Disabled = tokens.Mark{At: stamped(), By: "root"} }
 
 func signing(t *tokens.Token) { t.Secret = tokens.Sealed("sealed") }
 
@@ -218,6 +246,8 @@ func verdicts() []error {
 		tokens.ErrUnknown, tokens.ErrExists, tokens.ErrConflict, tokens.ErrStoreFull, tokens.ErrStoreClosed, tokens.ErrBadCursor,
 		tokens.ErrAnonymous, tokens.ErrOtherTenant, tokens.ErrOutOfScope, tokens.ErrPermission, tokens.ErrNotOwner,
 		tokens.ErrExpired, tokens.ErrRevoked, tokens.ErrSigningOnly, tokens.ErrOwnerGone,
+		tokens.ErrDisabled, tokens.ErrNotYet, tokens.ErrUsedUp, tokens.ErrChecksum, tokens.ErrName, tokens.ErrTooMany, tokens.ErrOtherRequest,
+		tokens.ErrAddress, tokens.ErrAgent, tokens.ErrType, tokens.ErrSize, tokens.ErrTag, tokens.ErrResource,
 	}
 }
 
@@ -240,4 +270,29 @@ func isVerdict(t *testing.T, err, want error) {
 	}
 }
 
+// everyRestriction is one of each.
+func everyRestriction() tokens.Restrictions {
+	return tokens.Restrictions{
+		Addresses: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, Agents: []tokens.Agent{{Text: "curl/*", Pattern: true}},
+		Types: []string{"image/*"}, Tags: []string{"team"}, SizeBelow: 100, Uses: 3,
+	}
+}
+
 func names(set map[string]bool) []string { return slices.Sorted(maps.Keys(set)) }
+
+// Derive is as good as a key that everybody knows.
+func (vault) Derive(text string) [32]byte { return tokens.HashOf(text) }
+
+// failingPuts fails to write one token. Unlike faulty it can be used by many
+// at once.
+type failingPuts struct {
+	tokens.Store
+	name string
+}
+
+func (f *failingPuts) Put(ctx context.Context, t *tokens.Token) (uint64, error) {
+	if t.Name == f.name && f.name != "" {
+		return 0, tokens.ErrStoreFull
+	}
+	return f.Store.Put(ctx, t)
+}

@@ -106,7 +106,8 @@ func (a *API) ofTenant(c echo.Context, who caller.Caller, t *tokens.Token) error
 	if err != nil {
 		return err
 	}
-	if t.Scope.Tenant != place.Scope.Tenant || place.Scope.Domain != "" && t.Scope.Domain != place.Scope.Domain {
+	every := t.Scope.Tenant == tokens.AnyTenant && (len(t.Tenants) == 0 || slices.Contains(t.Tenants, place.Scope.Tenant))
+	if t.Scope.Tenant != place.Scope.Tenant && !every || place.Scope.Domain != "" && t.Scope.Domain != place.Scope.Domain {
 		return tokens.ErrUnknown
 	}
 	if t.Owner == who.User.Name {
@@ -171,6 +172,11 @@ func (a *API) identify(c echo.Context) (caller.Caller, error) {
 	return who, nil
 }
 
+// manager is who asks, as this API has him.
+func manager(who caller.Caller) tokens.Manager {
+	return tokens.Manager{Subject: who.Subject, Via: tokens.ContentGateway}
+}
+
 // show answers with one live token.
 func (a *API) show(c echo.Context, belongs membership) error {
 	who, err := a.identify(c)
@@ -178,9 +184,12 @@ func (a *API) show(c echo.Context, belongs membership) error {
 		return err
 	}
 	asked := c.Param("token")
-	t, err := a.Tokens.Show(c.Request().Context(), who.Subject, tokens.Secret(asked))
+	t, err := a.Tokens.Show(c.Request().Context(), manager(who), tokens.Secret(asked))
 	if err != nil {
 		return err
+	}
+	if t.StateAt(a.Tokens.Now()) != tokens.Active {
+		return tokens.ErrUnknown // this API cannot say that a token is there and does not count
 	}
 	if err := belongs(c, who, t); err != nil {
 		return err
@@ -196,7 +205,7 @@ func (a *API) end(c echo.Context, belongs membership) error {
 		return err
 	}
 	ref := tokens.Secret(c.Param("token"))
-	t, err := a.Tokens.Revoke(c.Request().Context(), who.Subject, ref, func(t *tokens.Token) error { return belongs(c, who, t) })
+	t, err := a.Tokens.Revoke(c.Request().Context(), manager(who), ref, func(t *tokens.Token) error { return belongs(c, who, t) })
 	if err != nil {
 		return err
 	}

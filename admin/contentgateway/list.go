@@ -27,7 +27,7 @@ func (a *API) listOwn(c echo.Context) error {
 	if f.Owner == "" {
 		f.Owner = who.User.Name
 	}
-	page, err := a.Tokens.List(c.Request().Context(), who.Subject, f)
+	page, err := a.Tokens.List(c.Request().Context(), manager(who), f)
 	if err != nil {
 		return err
 	}
@@ -60,13 +60,13 @@ func (a *API) listManaged(c echo.Context) error {
 	}
 	f.Tenant, f.Domain = place.Scope.Tenant, place.Scope.Domain
 	others := a.mayManage(who, place)
-	if f.Owner == "" && (others != nil || !a.Tokens.MayReadAll(who.Subject, f.Tenant)) {
+	if f.Owner == "" && (others != nil || !manager(who).MayRead()) {
 		f.Owner = who.User.Name
 	}
 	if f.Owner != who.User.Name && others != nil {
 		return others
 	}
-	page, err := a.Tokens.List(c.Request().Context(), who.Subject, f)
+	page, err := a.Tokens.List(c.Request().Context(), manager(who), f)
 	if err != nil {
 		return err
 	}
@@ -91,7 +91,7 @@ const maxOwner = 1024
 // one page can hold: those that do not know of pages expect everything.
 func filterOf(c echo.Context) (tokens.Filter, error) {
 	f := tokens.Filter{
-		Owner: c.QueryParam("x-owner-meta"),
+		Owner: c.QueryParam("x-owner-meta"), States: []tokens.State{tokens.Active, tokens.Pending},
 		After: tokens.Cursor(c.QueryParam("after")),
 		Limit: tokens.MaxLimit,
 	}

@@ -97,8 +97,8 @@ func TestCLITokenCreate(t *testing.T) {
 				t.Errorf("the gateway has %+v", d)
 			}
 			j := g.as(row.user, append(args, "-o", "json")...).well(t)
-			var m map[string]string
-			if err := json.Unmarshal([]byte(j.out), &m); err != nil || len(m) != 6 || !valueForm.MatchString(m["token"]) || m["owner"] != row.owner || m["scope"] != row.scope || m["creation"] == "" {
+			var m tokenRecord
+			if err := json.Unmarshal([]byte(j.out), &m); err != nil || !valueForm.MatchString(m.Token) || m.Token == value || m.Owner != row.owner || m.scope() != row.scope || m.CreatedAt == "" || m.State != "active" {
 				t.Errorf("%v\n%s", err, j.out)
 			}
 		})
@@ -109,26 +109,29 @@ func TestCLITokenCreate(t *testing.T) {
 			if !valueForm.MatchString(r.field(t, "access key")) || !regexp.MustCompile(`^[A-Za-z0-9]{40}$`).MatchString(r.field(t, "secret key")) || strings.Contains(r.out, "\ntoken") {
 				t.Errorf("%s", r.out)
 			}
-			var m map[string]string
+			var m tokenRecord
 			j := g.as(john, "create", "--s3", place, "--output", "json").well(t)
-			if err := json.Unmarshal([]byte(j.out), &m); err != nil || len(m["secret"]) != 40 || m["secret"] == r.field(t, "secret key") {
+			if err := json.Unmarshal([]byte(j.out), &m); err != nil || len(m.SecretKey) != 40 || m.SecretKey == r.field(t, "secret key") || m.AccessKey != m.Token {
 				t.Errorf("%v\n%s", err, j.out)
 			}
-			if got := g.do(ask{header: bearer(m["token"])}); got.status != 401 {
+			if got := g.do(ask{header: bearer(m.Token)}); got.status != 401 {
 				t.Errorf("the access key authenticates by itself: %d", got.status)
 			}
 		}
 	})
-	t.Run("WhatCannotBeShownIsPrinted", func(t *testing.T) {
-		r := g.as("minter", "create", "--owner", jane)
-		if r.code != exitOK || !valueForm.MatchString(r.field(t, "token")) || !idForm.MatchString(r.field(t, "id")) || !strings.Contains(r.err, "cannot be shown") {
-			t.Errorf("exit %d\n%s%s", r.code, r.out, r.err)
+	t.Run("WhoMayNotSeeItGetsItPrinted", func(t *testing.T) {
+		r := g.as("minter", "create", "--owner", jane).well(t)
+		if !valueForm.MatchString(r.field(t, "token")) || !idForm.MatchString(r.field(t, "id")) || r.field(t, "owner") != jane {
+			t.Errorf("%s", r.out)
+		}
+		if shown := g.as("minter", "show", r.field(t, "id")); shown.code != exitFailed || !strings.Contains(shown.err, "403") {
+			t.Errorf("exit %d\n%s%s", shown.code, shown.out, shown.err)
 		}
 	})
 	t.Run("Description", func(t *testing.T) {
 		id := g.as(drop, "create", "--description", "nightly \u202e backup").well(t).field(t, "id")
 		list := g.as(drop, "list").well(t)
-		if !strings.Contains(list.out, id) || !strings.Contains(list.out, "nightly") {
+		if !strings.Contains(list.out, id) || !strings.Contains(list.out, `"nightly \u202e backup"`) {
 			t.Errorf("%s", list.out)
 		}
 	})
@@ -149,10 +152,14 @@ func TestCLITokenRefused(t *testing.T) {
 		{"WrongPassword", wrong, []string{"token", "list", server, "--user=john"}, 1, "401 Unauthorized: the credential is missing or not accepted (request "},
 		{"UnknownUser", wrong, []string{"token", "create", server, "--user=nobody"}, 1, "401 Unauthorized"},
 		{"DeadToken", []string{"TOLLGATE_TOKEN=" + unknownValue}, []string{"token", "list", server}, 1, "401 Unauthorized"},
-		{"BadExpiry", []string{"TOLLGATE_PASSWORD=" + passwordOf(john)}, []string{"token", "create", server, "--user=john", "--expires=soon"}, 1, `400 Bad Request: the expiry was read as "soon"`},
+		{"BadExpiry", []string{"TOLLGATE_PASSWORD=" + passwordOf(john)}, []string{"token", "create", server, "--user=john", "--expires=soon"}, 2, `--expires was read as "soon", accepted are +N days`},
+		{"PastExpiry", []string{"TOLLGATE_PASSWORD=" + passwordOf(john)}, []string{"token", "create", server, "--user=john", "--expires=2001-02-03"}, 1, "400 Bad Request: "},
 		{"OwnerByPlainUser", []string{"TOLLGATE_PASSWORD=" + passwordOf(john)}, []string{"token", "create", server, "--user=john", "--owner=jane"}, 1, "403 Forbidden: not allowed"},
 		{"ListOfAnother", []string{"TOLLGATE_PASSWORD=" + passwordOf(john)}, []string{"token", "list", server, "--user=john", "--owner=jane"}, 1, "403 Forbidden"},
-		{"UnknownTenant", []string{"TOLLGATE_PASSWORD=" + passwordOf(john)}, []string{"token", "list", server, "--user=john", "--tenant=three"}, 1, "404 Not Found"},
+		{"UnknownTenant", []string{"TOLLGATE_PASSWORD=" + passwordOf(john)}, []string{"token", "list", server, "--user=john", "--tenant=three"}, 1, "403 Forbidden: not allowed"},
+		{"CreateInUnknownTenant", []string{"TOLLGATE_PASSWORD=" + passwordOf(john)}, []string{"token", "create", server, "--user=john", "--tenant=three"}, 1, "400 Bad Request: tenant: "},
+		{"CreateInOtherTenant", []string{"TOLLGATE_PASSWORD=" + passwordOf(john)}, []string{"token", "create", server, "--user=john", "--tenant=two"}, 1, "403 Forbidden: not allowed"},
+		{"CreateOnUnknownDomain", []string{"TOLLGATE_PASSWORD=" + passwordOf(john)}, []string{"token", "create", "--server=" + strings.Replace(g.url, "127.0.0.1", "localhost", 1), "--user=john"}, 1, "say where the token is to hold with --tenant, --domain or --all-tenants"},
 		{"ShowUnknown", []string{"TOLLGATE_PASSWORD=" + passwordOf(john)}, []string{"token", "show", server, "--user=john", unknownID}, 1, "404 Not Found: no such token"},
 		{"ShowStrangers", []string{"TOLLGATE_PASSWORD=" + passwordOf(john)}, []string{"token", "show", server, "--user=john", id}, 1, "403 Forbidden"},
 		{"RevokeStrangers", []string{"TOLLGATE_PASSWORD=" + passwordOf(john)}, []string{"token", "revoke", server, "--user=john", id}, 1, "revoke " + id + ": the gateway answers 403"},
@@ -165,6 +172,9 @@ func TestCLITokenRefused(t *testing.T) {
 		{"ShowWhat", wrong, []string{"token", "show", server, "--user=john"}, 2, "<id>"},
 		{"ShowEmpty", wrong, []string{"token", "show", server, "--user=john", ""}, 2, "empty"},
 		{"RevokeWhat", wrong, []string{"token", "revoke", server, "--user=john"}, 2, "<id>"},
+		{"RevokeAllOfNobody", wrong, []string{"token", "revoke", server, "--user=john", "--yes", "--tenant=one", "--owner="}, 2, "--owner is empty"},
+		{"RevokeUnasked", wrong, []string{"token", "revoke", server, "--user=john", "--tenant=one"}, 2, "--yes"},
+		{"DomainEmpty", wrong, []string{"token", "list", server, "--user=john", "--domain="}, 2, "--domain is empty"},
 		{"RevokeEmpty", wrong, []string{"token", "revoke", server, "--user=john", ""}, 2, "empty"},
 		{"UnknownFlag", nil, []string{"token", "list", "--sever=x"}, 2, "--sever"},
 		{"UnknownCommand", nil, []string{"token", "destroy"}, 2, "destroy"},
@@ -195,16 +205,25 @@ func TestCLITokenShowAndRevoke(t *testing.T) {
 	}
 	value, id := create()
 	shown := g.as(john, "show", id).well(t)
-	for _, want := range []string{"ID ", "OWNER", "SCOPE", "EXPIRES", id, john, "127.0.0.1"} {
-		if !strings.Contains(shown.out, want) {
-			t.Errorf("no %s in\n%s", want, shown.out)
+	for name, want := range map[string]string{"id": id, "owner": john, "creator": john, "scope": "127.0.0.1", "state": "active", "api": "management"} {
+		if got := shown.field(t, name); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
 		}
 	}
 	if byValue := g.as(john, "show", value).well(t); !strings.Contains(byValue.out, id) || strings.Contains(byValue.out, value) {
 		t.Errorf("by value:\n%s", byValue.out)
 	}
-	if d := describe(t, answer{body: g.as(john, "show", "-o", "json", "--tenant", "one", id).well(t).out}); d.ID != id || d.Owner != john || d.Expiration == "" {
-		t.Errorf("%+v", d)
+	var record tokenRecord
+	if err := json.Unmarshal([]byte(g.as(john, "show", "-o", "json", "--tenant", "one", id).well(t).out), &record); err != nil || record.ID != id || record.Owner != john || record.ExpiresAt == "" {
+		t.Errorf("%v %+v", err, record)
+	}
+	for _, place := range []string{"--tenant=two", "--domain=" + hostOneB} {
+		if r := g.as(john, "show", place, id); r.code != exitFailed || r.out != "" || !strings.Contains(r.err, id+" is not of ") {
+			t.Errorf("%s: exit %d\n%s%s", place, r.code, r.out, r.err)
+		}
+		if r := g.as(john, "revoke", place, id); r.code != exitFailed || r.out != "" || !strings.Contains(r.err, id+" is not of ") {
+			t.Errorf("%s: exit %d\n%s%s", place, r.code, r.out, r.err)
+		}
 	}
 	if strings.Contains(shown.out, value) {
 		t.Error("shows the value")
@@ -220,6 +239,9 @@ func TestCLITokenShowAndRevoke(t *testing.T) {
 	third, thirdID := create()
 	if r := g.as(john, "revoke", third); r.code != exitOK || strings.Contains(r.out, third) {
 		t.Errorf("by value: exit %d\n%s%s", r.code, r.out, r.err)
+	}
+	if r := g.as(john, "show", thirdID).well(t); r.field(t, "state") != "revoked" || !strings.HasSuffix(r.field(t, "revoked"), " by "+john) {
+		t.Errorf("%s", r.out)
 	}
 	if r := g.as(john, "revoke", thirdID); r.code != exitFailed || !strings.Contains(r.err, "404") {
 		t.Errorf("a second time: exit %d\n%s", r.code, r.err)
@@ -255,7 +277,7 @@ func TestCLITokenListHasAllPages(t *testing.T) {
 	s := setup{dir: t.TempDir()}
 	fill(t, s.dir, count)
 	g := startWith(t, local(s))
-	for _, place := range []string{"--tenant=one", "--domain="} {
+	for _, place := range []string{"--tenant=one", "--owner=john"} {
 		table := g.as(john, "list", place).well(t)
 		if n := strings.Count(table.out, "\n"); n != count+1 {
 			t.Errorf("%s: %d lines, want %d", place, n, count+1)
@@ -268,8 +290,14 @@ func TestCLITokenListHasAllPages(t *testing.T) {
 	if r := g.as(jane, "list", "-o", "json").well(t); r.out != "[]\n" {
 		t.Errorf("no tokens are %q", r.out)
 	}
-	if r := g.as(boss, "list", "--owner", john, "-o", "json").well(t); strings.Count(r.out, `"name"`) != count {
-		t.Errorf("of another owner: %d", strings.Count(r.out, `"name"`))
+	for _, limit := range []int{1, 5, tokens.MaxLimit, tokens.MaxLimit + 3, count + 1} {
+		r := g.as(john, "list", "--limit", fmt.Sprint(limit), "-o", "json").well(t)
+		if n := strings.Count(r.out, `"revision"`); n != min(limit, count) {
+			t.Errorf("--limit %d: %d tokens", limit, n)
+		}
+	}
+	if r := g.as(boss, "list", "--owner", john, "-o", "json").well(t); strings.Count(r.out, `"revision"`) != count {
+		t.Errorf("of another owner: %d", strings.Count(r.out, `"revision"`))
 	}
 }
 

@@ -36,8 +36,9 @@ type Process struct {
 type commands struct {
 	Serve       serveCommand       `cmd:"" help:"Run the gateway."`
 	Config      configCommands     `cmd:"" help:"Check or print the configuration."`
-	User        userCommands       `cmd:"" help:"Help with users."`
+	User        userCommands       `cmd:"" help:"Manage the users of a running gateway, and hash passwords."`
 	Token       tokenCommands      `cmd:"" help:"Manage the tokens of a running gateway."`
+	Completion  completionCommand  `cmd:"" help:"Print a script that completes commands and flags in a shell."`
 	Store       storeCommands      `cmd:"" help:"Maintain the store of a stopped gateway."`
 	Healthcheck healthcheckCommand `cmd:"" help:"Ask the internal listener whether the gateway is alive."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`
@@ -52,6 +53,7 @@ func run(ctx context.Context, args []string, p Process) int {
 		kong.UsageOnError(),
 		kong.Writers(p.Stdout, p.Stderr),
 		kong.Exit(func(code int) { exit = code }),
+		kong.Vars{"times": acceptedTimes, "expiries": acceptedExpiries},
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(p),
 	)

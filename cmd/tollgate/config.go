@@ -67,7 +67,7 @@ type Tokens struct {
 	tokens.Config `yaml:",inline"`
 
 	Path       string              `yaml:"path"`
-	Format     string              `yaml:"format"`
+	SniffTypes bool                `yaml:"sniff_types"`
 	Cookie     caller.CookieConfig `yaml:"cookie"`
 	Admins     []string            `yaml:"admins"`
 	MaxPerUser int                 `yaml:"max_per_user"`
@@ -116,7 +116,7 @@ func Default() Config {
 		FastLane:        true,
 		Log:             Log{Level: "info", Access: true},
 		Tokens: Tokens{
-			Config: tokens.Default(), Path: "/.TOKEN/", Format: "hex", Cookie: caller.DefaultCookie(),
+			Config: tokens.Default(), Path: "/.TOKEN/", Cookie: caller.DefaultCookie(),
 			Admins: []string{"admin"}, MaxPerUser: 3,
 		},
 		S3: proxy.DefaultSigning(),
@@ -234,9 +234,6 @@ func (c *Config) validateListeners(report func(path, message string)) {
 	if (c.TLS.CertFile == "") != (c.TLS.KeyFile == "") {
 		report("tls", "cert_file and key_file belong together")
 	}
-	if c.ProxyProtocol {
-		report("proxy_protocol", "is not supported yet; accepted is false")
-	}
 }
 
 func (t *Tokens) validate(report func(path, message string)) {
@@ -245,9 +242,6 @@ func (t *Tokens) validate(report func(path, message string)) {
 	inner := strings.Trim(t.Path, "/")
 	if t.Path != "/"+inner+"/" || inner == "" || strings.ContainsAny(inner, ":*?#%\\ ") {
 		report("path", fmt.Sprintf("%q is no token path, accepted is one that begins and ends with / and has none of :*?#%%\\ and spaces", t.Path))
-	}
-	if t.Format != "hex" {
-		report("format", fmt.Sprintf("read %q, accepted is hex", t.Format))
 	}
 	if t.MaxPerUser < 1 {
 		report("max_per_user", "accepted is 1 or more")

@@ -53,7 +53,8 @@ func (g *gatewayProcess) reload(ctx context.Context, load func() (Config, error)
 	}
 	old := g.upstreams
 	g.useUpstreams(ctx, upstreams)
-	g.directory.Store(g.newDirectory(c))
+	g.users.Configure(c.Accounts, c.Tokens.Admins)
+	g.maxPerUser.Store(int64(c.Tokens.MaxPerUser))
 	g.tokens.Configure(c.Tokens.Config)
 	g.admin.Configure(settings)
 	g.gateway.Follow(rules)
@@ -90,8 +91,8 @@ func (g *gatewayProcess) newRules(c Config, old []*upstream.Upstream) (*proxy.Ru
 		all, made = append(all, u), append(made, u)
 	}
 	rules, err := proxy.NewRules(c.Road, proxy.Surroundings{
-		Cookie: c.Tokens.Cookie, Upstreams: all, Directory: g.directory.Load, Login: g.admin.LoginPage,
-		Storages: c.storages(), Signing: c.S3,
+		Cookie: c.Tokens.Cookie, Upstreams: all, Directory: g.users.Directory, Login: g.admin.LoginPage,
+		Storages: c.storages(), Signing: c.S3, SniffTypes: c.Tokens.SniffTypes,
 	})
 	if err != nil {
 		discard()
@@ -132,6 +133,7 @@ func (g *gatewayProcess) warnOfRestart(c Config) {
 	was := g.config
 	for key, same := range map[string]bool{
 		"listen":           c.Listen == was.Listen,
+		"proxy_protocol":   c.ProxyProtocol == was.ProxyProtocol,
 		"internal.listen":  c.Internal.Listen == was.Internal.Listen,
 		"tls":              (c.TLS.CertFile == "") == (was.TLS.CertFile == ""),
 		"data_dir":         c.DataDir == was.DataDir,

@@ -158,6 +158,33 @@ func (g *gatewayProcess) startJobs(ctx context.Context, load func() (Config, err
 	}
 	g.job(func() { g.reloads(ctx, changed, load) })
 	g.job(func() { g.cleans(ctx) })
+	g.job(func() { g.flushes(ctx) })
+}
+
+// flushInterval is how often it is written down when and how tokens were used
+// last. What was gathered since is lost when the process dies.
+const flushInterval = 10 * time.Second
+
+func (g *gatewayProcess) flushes(ctx context.Context) {
+	tick := time.NewTicker(flushInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := g.tokens.FlushUses(ctx); err != nil && ctx.Err() == nil {
+			g.log.Warn("last uses of tokens were not recorded", zap.Error(err))
+		}
+	}
+}
+
+// flushUses writes them for the last time.
+func (g *gatewayProcess) flushUses() error {
+	ctx, done := context.WithTimeout(context.Background(), lastRequests)
+	defer done()
+	return g.tokens.FlushUses(ctx)
 }
 
 func (g *gatewayProcess) job(work func()) {

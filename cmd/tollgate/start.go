@@ -38,19 +38,19 @@ type gatewayProcess struct {
 	config  Config // as it was started; what can change is in the parts
 	log     *zap.Logger
 
-	registry  *prometheus.Registry
-	metrics   *metrics.Metrics
-	store     *badgerstore.Store
-	stored    []accounts.Stored
-	directory atomic.Pointer[accounts.Directory]
-	tokens    *tokens.Service
-	callers   *caller.Callers
-	gateway   *proxy.Gateway
-	admin     *admin.Admin
-	upstreams []*upstream.Upstream
-	current   Config // in force; only the reload loop touches it after the start
-	cert      atomic.Pointer[tls.Certificate]
-	watcher   *conf.Watcher // nil = no file is watched
+	registry   *prometheus.Registry
+	metrics    *metrics.Metrics
+	store      *badgerstore.Store
+	users      *accounts.Registry
+	tokens     *tokens.Service
+	maxPerUser atomic.Int64 // of the users' auth tokens
+	callers    *caller.Callers
+	gateway    *proxy.Gateway
+	admin      *admin.Admin
+	upstreams  []*upstream.Upstream
+	current    Config // in force; only the reload loop touches it after the start
+	cert       atomic.Pointer[tls.Certificate]
+	watcher    *conf.Watcher // nil = no file is watched
 
 	public, internal                 *http.Server
 	publicListener, internalListener net.Listener
@@ -90,7 +90,7 @@ func start(ctx context.Context, c Config, p Process, risk risks) (_ *gatewayProc
 	if err := g.openStore(c, risk); err != nil {
 		return nil, err
 	}
-	if err := g.loadUsers(ctx); err != nil {
+	if err := g.loadUsers(ctx, c); err != nil {
 		return nil, err
 	}
 	if err := g.assemble(ctx, c, ring, access); err != nil {
@@ -160,21 +160,28 @@ func storeDir(c Config) string { return filepath.Join(c.DataDir, "tokens") }
 
 // assemble puts the parts together.
 func (g *gatewayProcess) assemble(ctx context.Context, c Config, ring *keyring.Ring, access *accesslog.Logger) error {
-	g.directory.Store(g.newDirectory(c))
-	g.tokens = tokens.NewService(g.store, ring, g.userByName, time.Now, rand.Reader, c.Tokens.Config)
+	g.tokens = tokens.NewService(tokens.Deps{
+		Store: g.store, Usage: g.store, Sealer: ring, Users: g.users.User, Now: time.Now, Random: rand.Reader,
+		Redact: accesslog.Redact,
+	}, c.Tokens.Config)
 	g.callers = &caller.Callers{
 		Tokens:    g.tokens,
 		Gate:      accounts.NewGate(time.Now, rand.Reader, accounts.DefaultLimits()),
-		Directory: g.directory.Load, PasswordChecked: g.observePassword,
+		Directory: g.users.Directory, PasswordChecked: g.observePassword,
 		Keys: sigv4.NewKeys(signingKeys),
 	}
+	g.users.Vacant(g.endTokensOf)
+	g.maxPerUser.Store(int64(c.Tokens.MaxPerUser))
 	settings, err := adminSettings(c)
 	if err != nil {
 		return err
 	}
 	management, e := admin.New(admin.Deps{
-		Tokens: g.tokens, Callers: g.callers, Directory: g.directory.Load,
+		Tokens: g.tokens, Callers: g.callers, Directory: g.users.Directory,
 		Metrics: g.metrics, Log: access, Audit: g.log.Named("audit"), Now: time.Now,
+		RemoveCredentials: g.users.RemoveCredentials, MaxPerUser: func() int { return int(g.maxPerUser.Load()) },
+		Users: g.users, Check: g.check, Derive: ring.Derive, Random: rand.Reader,
+		HashPassword: func(p tokens.Secret) (tokens.Secret, error) { return accounts.HashPassword(p, rand.Reader) },
 	}, c.Config, c.Tokens.Path, settings)
 	g.admin = management
 	rules, upstreams, err := g.newRules(c, nil)
@@ -186,26 +193,13 @@ func (g *gatewayProcess) assemble(ctx context.Context, c Config, ring *keyring.R
 	g.gateway = proxy.New(g.callers, rules, g.metrics, access, time.Now)
 	g.public = g.publicServer(newFront(g, e))
 	g.internal = g.internalServer()
-	g.closers = append(g.closers, func() error { g.jobs.Wait(); return nil })
+	g.closers = append(g.closers, g.flushUses, func() error { g.jobs.Wait(); return nil })
 	return nil
 }
 
 // signingKeys is how many keys of S3 clients are kept ready, one a day for
 // each client.
 const signingKeys = 16 << 10
-
-// userByName is the look-up that every request makes.
-func (g *gatewayProcess) userByName(name string) (*tokens.User, bool) {
-	account, ok := g.directory.Load().Lookup(name)
-	if !ok {
-		return nil, false
-	}
-	return &account.User, true
-}
-
-func (g *gatewayProcess) newDirectory(c Config) *accounts.Directory {
-	return accounts.NewDirectory(c.Accounts, g.stored, c.Tokens.Admins)
-}
 
 func adminSettings(c Config) (admin.Settings, error) {
 	addresses, err := caller.NewAddresses(c.Road.TrustedProxies)
@@ -236,6 +230,10 @@ func (g *gatewayProcess) listen(ctx context.Context, c Config) error {
 		return fmt.Errorf("public listener (listen): %w", err)
 	}
 	g.closers = append(g.closers, ignoreClosed(public.Close))
+	public, err = withProxyProtocol(c, public)
+	if err != nil {
+		return err
+	}
 	g.publicListener = g.withTLS(c, public)
 	return nil
 }

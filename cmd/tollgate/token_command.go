@@ -2,278 +2,49 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
-	"text/tabwriter"
 
 	"tollgate/tokens"
 )
 
 type tokenCommands struct {
-	Create tokenCreateCommand `cmd:"" help:"Make a token and print it; its value is shown this once."`
-	List   tokenListCommand   `cmd:"" help:"List live tokens."`
-	Show   tokenShowCommand   `cmd:"" help:"Show a live token."`
-	Revoke tokenRevokeCommand `cmd:"" help:"End tokens at once."`
+	Create  tokenCreateCommand  `cmd:"" help:"Make a token and print it; its value is shown this once."`
+	List    tokenListCommand    `cmd:"" help:"List tokens: everybody's to who may see them, else one's own."`
+	Show    tokenShowCommand    `cmd:"" help:"Show a token, one that has ended too."`
+	Disable tokenDisableCommand `cmd:"" help:"Disable tokens until they are enabled again."`
+	Enable  tokenEnableCommand  `cmd:"" help:"Enable tokens that were disabled."`
+	Extend  tokenExtendCommand  `cmd:"" help:"Give tokens another end."`
+	Revoke  tokenRevokeCommand  `cmd:"" help:"End tokens at once and for good: the ones that are named, or all that the flags select."`
+	Check   tokenCheckCommand   `cmd:"" help:"Say whether a token would let a request pass, without sending it. Exit code 0: allowed, 1: denied."`
 }
 
-// placeFlags say whose tokens a command is about.
+// placeFlags say where the tokens hold that a command is about.
 type placeFlags struct {
-	Tenant string `help:"Tenant. Without it the token path counts, for the domain of the server." placeholder:"NAME"`
+	Tenant string `help:"Tenant." placeholder:"NAME"`
 	Domain string `help:"Domain." placeholder:"HOST"`
 }
 
-// path returns the collection of tokens, and the query that goes with it.
-func (f placeFlags) path(c clientFlags) (string, url.Values) {
-	query := url.Values{}
+// given reports whether a place was named.
+func (f placeFlags) given() bool { return f.Tenant != "" || f.Domain != "" }
+
+// check refuses a token that is for another place than the one that was named.
+func (f placeFlags) check(t tokenRecord) error {
+	anywhere := t.Tenant == tokens.AnyTenant && (len(t.Tenants) == 0 || slices.Contains(t.Tenants, f.Tenant))
 	switch {
-	case f.Tenant == "" && f.Domain != "":
-		query.Set("domain", f.Domain)
-		fallthrough
-	case f.Tenant == "":
-		return c.TokenPath, query
-	case f.Domain == "":
-		return "/_admin/manage/tenants/" + f.Tenant + "/tokens/", query
-	}
-	return "/_admin/manage/tenants/" + f.Tenant + "/domains/" + f.Domain + "/tokens/", query
-}
-
-// row is a token as the gateway prints it, from all of its forms.
-type row struct {
-	Token      string `json:"token"`
-	ID         string `json:"id"`
-	Owner      string `json:"owner"`
-	Scope      string `json:"scope"`
-	Expiration string `json:"expiration"`
-	Secret     string `json:"secret"`
-	Source     string `json:"x_custom_meta_source"`
-
-	// of the list of the token path
-	Name        string `json:"name"`
-	StoredOwner string `json:"x_owner_meta"`
-	StoredScope string `json:"x_token_domain_meta"`
-	Lifepoint   string `json:"lifepoint"`
-}
-
-// normal fills what every form has from what the token path's list has.
-func (r row) normal() row {
-	if r.Name == "" {
-		return r
-	}
-	end, _, _ := strings.Cut(strings.TrimPrefix(r.Lifepoint, "["), "]")
-	r.ID, r.Owner, r.Scope, r.Expiration = r.Name, r.StoredOwner, r.StoredScope, end
-	return r
-}
-
-type tokenCreateCommand struct {
-	clientFlags
-	placeFlags
-	Owner       string `help:"Owner, if not oneself; for admins." placeholder:"NAME"`
-	Expires     string `help:"When it ends: +N days, YYYY-MM-DD, YYYY-MM-DDTHH:MM:SS.mmmZ and the like." placeholder:"TIME"`
-	Description string `help:"What it is for." placeholder:"TEXT"`
-	S3          bool   `name:"s3" help:"Make an S3 key pair: access key and secret key."`
-
-	Permission []string `help:"Narrow it to rights like storage.read; can be given again." placeholder:"RIGHT"`
-	Resource   []string `help:"Narrow it to a bucket or a path prefix; can be given again." placeholder:"BUCKET/PREFIX"`
-}
-
-// Run makes a token.
-func (t *tokenCreateCommand) Run(ctx context.Context, p Process) error {
-	c, err := newClient(t.clientFlags, p)
-	if err != nil {
-		return err
-	}
-	grants, err := t.grants()
-	if err != nil {
-		return err
-	}
-	secret := ""
-	if t.S3 {
-		secret = newSecretKey()
-	}
-	path, query := t.path(t.clientFlags)
-	query.Set("setcookie", "false")
-	answer, body, err := c.call(ctx, http.MethodPost, path, query, t.header(secret, grants))
-	if err != nil {
-		return err
-	}
-	made := map[string]any{}
-	if json.Unmarshal(body, &made) != nil { // the token path answers with a sentence
-		query.Del("setcookie")
-		if made, err = shown(ctx, c, path+answer.Get("Gateway-Token-Id"), query); err != nil {
-			// Not every right to make a token is one to see it, and what is
-			// not printed now is never seen again.
-			fmt.Fprintln(p.Stderr, "tollgate: the token was made and cannot be shown:", err)
-			made = map[string]any{"id": answer.Get("Gateway-Token-Id")}
-		}
-	}
-	made["token"] = answer.Get("Gateway-Token")
-	if secret != "" {
-		made["secret"] = secret
-	}
-	return t.print(p.Stdout, made)
-}
-
-// shown returns what the gateway says about a token.
-func shown(ctx context.Context, c *client, path string, query url.Values) (map[string]any, error) {
-	_, body, err := c.call(ctx, http.MethodGet, path, query, nil)
-	if err != nil {
-		return nil, err
-	}
-	var about map[string]any
-	if err := json.Unmarshal(body, &about); err != nil {
-		return nil, fmt.Errorf("read the answer: %w", err)
-	}
-	return about, nil
-}
-
-// grants returns what the token is narrowed to, as the gateway reads it;
-// empty = it is not.
-func (t *tokenCreateCommand) grants() (string, error) {
-	if len(t.Permission) == 0 && len(t.Resource) == 0 {
-		return "", nil
-	}
-	if len(t.Permission) == 0 {
-		return "", &usageError{"--resource needs a --permission, for instance --permission storage.*"}
-	}
-	grant := map[string][]string{"permissions": t.Permission}
-	if len(t.Resource) > 0 {
-		grant["resources"] = t.Resource
-	}
-	text, err := json.Marshal([]any{grant})
-	return string(text), err
-}
-
-func (t *tokenCreateCommand) header(secret, grants string) http.Header {
-	h := http.Header{}
-	for name, value := range map[string]string{
-		"X-Owner-Meta": t.Owner, "X-User-Token-Expires-Meta": t.Expires,
-		"X-Custom-Meta-Source": t.Description, "X-User-Secret-Key-Meta": secret, "X-User-Token-Grants-Meta": grants,
-	} {
-		if value != "" {
-			h.Set(name, value)
-		}
-	}
-	return h
-}
-
-func (t *tokenCreateCommand) print(w io.Writer, made map[string]any) error {
-	if t.Output == "json" {
-		return printJSON(w, made)
-	}
-	name := "token"
-	if t.S3 {
-		name = "access key"
-	}
-	fmt.Fprintf(w, "%-11s %v\n", name, made["token"])
-	if t.S3 {
-		fmt.Fprintf(w, "%-11s %v\n", "secret key", made["secret"])
-	}
-	for _, key := range []string{"id", "owner", "scope", "expiration"} {
-		value, known := made[key]
-		if value == nil {
-			value = "never"
-		}
-		if known {
-			fmt.Fprintf(w, "%-11s %v\n", key, value)
-		}
+	case f.Tenant != "" && t.Tenant != f.Tenant && !anywhere:
+		return fmt.Errorf("token %s is not of tenant %s", printable(t.ID), printable(f.Tenant))
+	case f.Domain != "" && t.Domain != f.Domain:
+		return fmt.Errorf("token %s is not of domain %s", printable(t.ID), printable(f.Domain))
 	}
 	return nil
 }
 
-// secretAlphabet and secretLength suit every S3 client: 238 bits, and nothing
-// that needs quoting.
-const (
-	secretAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-	secretLength   = 40
-)
-
-// newSecretKey returns a random S3 secret key.
-func newSecretKey() string {
-	key := make([]byte, 0, secretLength)
-	var random [64]byte
-	for len(key) < secretLength {
-		_, _ = rand.Read(random[:]) // never fails: crypto/rand
-		for _, c := range random {
-			even := int(c) < 256-256%len(secretAlphabet)
-			if even && len(key) < secretLength {
-				key = append(key, secretAlphabet[int(c)%len(secretAlphabet)])
-			}
-		}
-	}
-	return string(key)
-}
-
-type tokenListCommand struct {
-	clientFlags
-	placeFlags
-	Owner string `help:"Another owner; for admins." placeholder:"NAME"`
-}
-
-// Run lists tokens, all pages of them.
-func (t *tokenListCommand) Run(ctx context.Context, p Process) error {
-	c, err := newClient(t.clientFlags, p)
-	if err != nil {
-		return err
-	}
-	path, query := t.path(t.clientFlags)
-	query.Set("format", "json")
-	if t.Owner != "" {
-		query.Set("x-owner-meta", t.Owner)
-	}
-	all := []json.RawMessage{}
-	for query != nil {
-		answer, body, err := c.call(ctx, http.MethodGet, path, query, nil)
-		if err != nil {
-			return err
-		}
-		var page []json.RawMessage
-		if err := json.Unmarshal(body, &page); err != nil {
-			return fmt.Errorf("read the answer: %w", err)
-		}
-		all = append(all, page...)
-		query = next(answer)
-	}
-	if t.Output == "json" {
-		return printJSON(p.Stdout, all)
-	}
-	return printTable(p.Stdout, all)
-}
-
-func printTable(w io.Writer, all []json.RawMessage) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "ID\tOWNER\tSCOPE\tEXPIRES\tDESCRIPTION")
-	for _, raw := range all {
-		var r row
-		if err := json.Unmarshal(raw, &r); err != nil {
-			return fmt.Errorf("read the answer: %w", err)
-		}
-		r = r.normal()
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", r.ID, r.Owner, r.Scope, r.Expiration, printable(r.Source))
-	}
-	return table.Flush()
-}
-
-// printable keeps metadata from moving the cursor of a terminal.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 {
-			return '?'
-		}
-		return r
-	}, s)
-}
-
-func printJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	return e.Encode(v)
-}
+// tokenPathOf returns the path of a token, by public id or by value.
+func tokenPathOf(ref string) string { return tokensPath + "/" + url.PathEscape(ref) }
 
 type tokenShowCommand struct {
 	clientFlags
@@ -283,56 +54,110 @@ type tokenShowCommand struct {
 
 // Run shows a token.
 func (t *tokenShowCommand) Run(ctx context.Context, p Process) error {
-	if err := checkRefs(t.ID); err != nil {
-		return err
-	}
 	c, err := newClient(t.clientFlags, p)
 	if err != nil {
 		return err
 	}
-	path, query := t.path(t.clientFlags)
-	_, body, err := c.call(ctx, http.MethodGet, path+t.ID, query, nil)
+	record, raw, err := c.look(ctx, t.ID)
 	if err != nil {
 		return err
 	}
-	raw := json.RawMessage(body)
+	if err := t.check(record); err != nil {
+		return err
+	}
 	if t.Output == "json" {
 		return printJSON(p.Stdout, raw)
 	}
-	return printTable(p.Stdout, []json.RawMessage{raw})
+	return printFields(p.Stdout, record.details())
 }
 
-type tokenRevokeCommand struct {
-	clientFlags
-	placeFlags
+// look returns a token, and what the gateway wrote about it.
+func (c *client) look(ctx context.Context, ref string) (tokenRecord, json.RawMessage, error) {
+	var record tokenRecord
+	raw, err := c.ask(ctx, call{method: http.MethodGet, path: tokenPathOf(ref)}, &record)
+	return record, raw, err
+}
+
+// idArgs are the tokens that a command is about.
+type idArgs struct {
 	IDs []string `arg:"" name:"id" help:"Public ids, or access keys."`
 }
 
-// Run ends tokens.
-func (t *tokenRevokeCommand) Run(ctx context.Context, p Process) error {
-	if err := checkRefs(t.IDs...); err != nil {
+type tokenDisableCommand struct {
+	clientFlags
+	idArgs
+}
+
+// Run disables tokens.
+func (t *tokenDisableCommand) Run(ctx context.Context, p Process) error {
+	return changeTokens(ctx, p, t.clientFlags, t.IDs, change{
+		verb: "disable", body: document{"enabled": false}, said: func(tokenRecord) string { return "disabled" },
+	})
+}
+
+type tokenEnableCommand struct {
+	clientFlags
+	idArgs
+}
+
+// Run enables tokens.
+func (t *tokenEnableCommand) Run(ctx context.Context, p Process) error {
+	return changeTokens(ctx, p, t.clientFlags, t.IDs, change{
+		verb: "enable", body: document{"enabled": true}, said: func(r tokenRecord) string { return "enabled, " + r.State },
+	})
+}
+
+type tokenExtendCommand struct {
+	clientFlags
+	idArgs
+	Expires string `required:"" help:"When they end: ${expiries}." placeholder:"TIME"`
+}
+
+// Run gives tokens another end.
+func (t *tokenExtendCommand) Run(ctx context.Context, p Process) error {
+	body := document{}
+	if err := body.life(t.Expires); err != nil {
 		return err
 	}
-	c, err := newClient(t.clientFlags, p)
+	return changeTokens(ctx, p, t.clientFlags, t.IDs, change{
+		verb: "extend", body: body, said: func(r tokenRecord) string { return "ends " + orNever(r.ExpiresAt) },
+	})
+}
+
+// change is what becomes of each of several tokens.
+type change struct {
+	verb string // for errors
+	body document
+	said func(tokenRecord) string // what to say about one afterwards
+}
+
+// changeTokens changes one token after the other and stops at the first that
+// cannot be changed.
+func changeTokens(ctx context.Context, p Process, f clientFlags, refs []string, what change) error {
+	c, err := newClient(f, p)
 	if err != nil {
 		return err
 	}
-	path, query := t.path(t.clientFlags)
-	for _, id := range t.IDs {
-		if _, _, err := c.call(ctx, http.MethodDelete, path+id, query, nil); err != nil {
-			return fmt.Errorf("revoke %s: %w", nameOf(id), err)
+	all := []json.RawMessage{}
+	for _, ref := range refs {
+		var record tokenRecord
+		var raw json.RawMessage
+		raw, err = c.ask(ctx, call{method: http.MethodPatch, path: tokenPathOf(ref), body: what.body}, &record)
+		if err != nil {
+			err = fmt.Errorf("%s %s: %w", what.verb, nameOf(ref), err)
+			break
 		}
-		fmt.Fprintf(p.Stdout, "revoked %s\n", nameOf(id))
+		all = append(all, raw)
+		if f.Output != "json" {
+			fmt.Fprintf(p.Stdout, "%s %s\n", printable(record.ID), printable(what.said(record)))
+		}
 	}
-	return nil
-}
-
-// checkRefs refuses the empty name: that would be the collection.
-func checkRefs(refs ...string) error {
-	if slices.Contains(refs, "") {
-		return &usageError{"the id of a token is empty"}
+	if f.Output == "json" {
+		if failed := printJSON(p.Stdout, all); err == nil {
+			err = failed
+		}
 	}
-	return nil
+	return err
 }
 
 // nameOf returns a public id as it is and does not repeat a value.

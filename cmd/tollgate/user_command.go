@@ -1,34 +1,35 @@
 package main
 
 import (
-	"bufio"
+	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
-	"io"
-	"os"
-	"strings"
+	"net/http"
+	"net/url"
 
-	"golang.org/x/term"
-
-	"tollgate/tokens"
 	"tollgate/tokens/accounts"
 )
 
 type userCommands struct {
-	HashPassword hashPasswordCommand `cmd:"" help:"Read a password and print a hash for password_hash."`
+	List              userListCommand              `cmd:"" help:"List users."`
+	Show              userShowCommand              `cmd:"" help:"Show a user."`
+	Create            userCreateCommand            `cmd:"" help:"Make a user. The password comes from the terminal, from standard input or from a file."`
+	SetPassword       userSetPasswordCommand       `cmd:"" help:"Give a user another password."`
+	Update            userUpdateCommand            `cmd:"" help:"Change what a user has."`
+	Disable           userDisableCommand           `cmd:"" help:"Disable a user until he is enabled again: he and his tokens are refused."`
+	Enable            userEnableCommand            `cmd:"" help:"Enable a user."`
+	Remove            userRemoveCommand            `cmd:"" help:"Remove a user and end his tokens."`
+	RemoveCredentials userRemoveCredentialsCommand `cmd:"" help:"Remove the password of a user and end his tokens."`
+	HashPassword      hashPasswordCommand          `cmd:"" help:"Read a password and print a hash for password_hash. Needs no gateway."`
 }
 
 type hashPasswordCommand struct{}
 
 // Run prints the hash of a password and nothing else.
 func (hashPasswordCommand) Run(p Process) error {
-	password, err := readPassword(p, "Password: ")
+	password, err := readNewPassword(p, "Password: ")
 	if err != nil {
 		return err
-	}
-	if password == "" {
-		return &usageError{"the password is empty"}
 	}
 	hash, err := accounts.HashPassword(password, rand.Reader)
 	if err != nil {
@@ -38,21 +39,96 @@ func (hashPasswordCommand) Run(p Process) error {
 	return err
 }
 
-// readPassword reads a line from standard input: from a terminal without echo
-// and after a prompt on standard error.
-func readPassword(p Process, prompt string) (tokens.Secret, error) {
-	if f, ok := p.Stdin.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		fmt.Fprint(p.Stderr, prompt)
-		line, err := term.ReadPassword(int(f.Fd()))
-		fmt.Fprintln(p.Stderr)
-		if err != nil {
-			return "", fmt.Errorf("read password: %w", err)
-		}
-		return tokens.Secret(line), nil
+// nameArg is the user that a command is about.
+type nameArg struct {
+	Name string `arg:"" help:"Name of the user."`
+}
+
+func (n nameArg) path() string { return usersPath + "/" + url.PathEscape(n.Name) }
+
+type userListCommand struct {
+	clientFlags
+}
+
+// Run lists users, all pages of them.
+func (u *userListCommand) Run(ctx context.Context, p Process) error {
+	c, err := newClient(u.clientFlags, p)
+	if err != nil {
+		return err
 	}
-	line, err := bufio.NewReader(p.Stdin).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
-		return "", fmt.Errorf("read password: %w", err)
+	all, err := c.all(ctx, usersPath, url.Values{}, "users", 0)
+	if err != nil {
+		return err
 	}
-	return tokens.Secret(strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r")), nil
+	if u.Output == "json" {
+		return printJSON(p.Stdout, all)
+	}
+	rows, err := userRows(all)
+	if err != nil {
+		return err
+	}
+	return printTable(p.Stdout, rows)
+}
+
+type userShowCommand struct {
+	clientFlags
+	nameArg
+}
+
+// Run shows a user.
+func (u *userShowCommand) Run(ctx context.Context, p Process) error {
+	return sendUser(ctx, p, u.clientFlags, call{method: http.MethodGet, path: u.path()})
+}
+
+type userDisableCommand struct {
+	clientFlags
+	nameArg
+}
+
+// Run disables a user.
+func (u *userDisableCommand) Run(ctx context.Context, p Process) error {
+	return sendUser(ctx, p, u.clientFlags, call{method: http.MethodPatch, path: u.path(), body: document{"enabled": false}})
+}
+
+type userEnableCommand struct {
+	clientFlags
+	nameArg
+}
+
+// Run enables a user.
+func (u *userEnableCommand) Run(ctx context.Context, p Process) error {
+	return sendUser(ctx, p, u.clientFlags, call{method: http.MethodPatch, path: u.path(), body: document{"enabled": true}})
+}
+
+type userRemoveCommand struct {
+	clientFlags
+	nameArg
+}
+
+// Run removes a user.
+func (u *userRemoveCommand) Run(ctx context.Context, p Process) error {
+	return removeUser(ctx, p, u.clientFlags, u.path(), "removed "+u.Name)
+}
+
+type userRemoveCredentialsCommand struct {
+	clientFlags
+	nameArg
+}
+
+// Run removes the password of a user and ends his tokens.
+func (u *userRemoveCredentialsCommand) Run(ctx context.Context, p Process) error {
+	return removeUser(ctx, p, u.clientFlags, u.path()+"/credentials", "removed the credentials of "+u.Name)
+}
+
+// removeUser takes something away and says so.
+func removeUser(ctx context.Context, p Process, f clientFlags, path, said string) error {
+	c, err := newClient(f, p)
+	if err != nil {
+		return err
+	}
+	if _, err := c.do(ctx, call{method: http.MethodDelete, path: path}); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(p.Stdout, printable(said))
+	return err
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 
+	"tollgate/tokens"
 	"tollgate/tokens/accounts"
 )
 
@@ -12,18 +13,12 @@ import (
 const firstUser = "admin"
 
 // loadUsers reads the users that are kept in the store.
-func (g *gatewayProcess) loadUsers(ctx context.Context) error {
-	all, err := g.store.Users().All(ctx)
+func (g *gatewayProcess) loadUsers(ctx context.Context, c Config) error {
+	registry, err := accounts.NewRegistry(ctx, g.store.Users(), c.Accounts, c.Tokens.Admins)
 	if err != nil {
-		return fmt.Errorf("read users: %w", err)
+		return err
 	}
-	for name, record := range all {
-		u, err := accounts.DecodeStored(record)
-		if err != nil {
-			return fmt.Errorf("read user %q: %w", name, err)
-		}
-		g.stored = append(g.stored, u)
-	}
+	g.users = registry
 	return nil
 }
 
@@ -31,7 +26,7 @@ func (g *gatewayProcess) loadUsers(ctx context.Context) error {
 // the configuration, and prints his password. It comes last before serving:
 // whatever can fail has not failed, so that the password is not lost.
 func (g *gatewayProcess) makeFirstUser(ctx context.Context) error {
-	if len(g.stored) > 0 || len(g.config.Accounts.Users) > 0 {
+	if !g.users.Unused() {
 		return nil
 	}
 	password := accounts.GeneratePassword(rand.Reader)
@@ -40,18 +35,12 @@ func (g *gatewayProcess) makeFirstUser(ctx context.Context) error {
 		return fmt.Errorf("make first user: %w", err)
 	}
 	u := accounts.Stored{
-		Name: firstUser, PasswordHash: hash,
+		Name: firstUser, PasswordHash: hash, Created: g.tokens.Now(),
 		Roles: []string{accounts.AdminRole}, Tenants: []string{accounts.AnyTenant},
 	}
-	record, err := accounts.EncodeStored(u)
-	if err != nil {
+	if err := g.users.Create(ctx, u); err != nil {
 		return fmt.Errorf("make first user: %w", err)
 	}
-	if err := g.store.Users().Put(ctx, u.Name, record); err != nil {
-		return fmt.Errorf("make first user: %w", err)
-	}
-	g.stored = append(g.stored, u)
-	g.directory.Store(g.newDirectory(g.config))
 	printFirstRun(g.process.Stdout, g.publicURL(), u.Name, password)
 	return nil
 }
@@ -64,4 +53,13 @@ func (g *gatewayProcess) publicURL() string {
 		scheme = "https://"
 	}
 	return scheme + reachable(g.publicListener.Addr())
+}
+
+// endTokensOf ends the tokens that are kept of a user who is no more, so that
+// nobody gets them by taking the name.
+func (g *gatewayProcess) endTokensOf(ctx context.Context, name string) error {
+	everything := &tokens.User{Name: "tollgate", Tenants: tokens.Tenants{Any: true}, Rights: tokens.Everything}
+	m := tokens.Manager{Subject: tokens.Subject{User: everything}, Via: tokens.Management}
+	_, err := g.tokens.RevokeAll(ctx, m, tokens.Filter{Owner: name}, nil)
+	return err
 }

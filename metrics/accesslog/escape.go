@@ -41,7 +41,7 @@ func isHarmless(s string, found signs) bool {
 	if found.unfit != 0 {
 		return false
 	}
-	if found.marks == 0 && (found.hyphens == 0 || !hasTokenHyphen(s)) && !hasHexRun(s) {
+	if found.marks == 0 && (found.hyphens == 0 || !hasTokenHyphen(s)) && !hasHexRun(s) && !strings.Contains(s, ownStart) {
 		return true
 	}
 	from, _ := nextSecret(s, 0)

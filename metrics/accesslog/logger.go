@@ -56,7 +56,21 @@ func (l *Logger) Lost() (uint64, error) { return l.buffer.Lost() }
 // does, unbuffered, so that the last words of a crash are seen. Of durations
 // the unit is the second. The level may be a zap.AtomicLevel.
 func NewApplication(w zapcore.WriteSyncer, level zapcore.LevelEnabler) *zap.Logger {
-	return zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(encoding()), zapcore.Lock(w), level))
+	return zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(encoding()), zapcore.Lock(redacting{w}), level))
+}
+
+// redacting takes out of lines what must not be read, as is done with the
+// fields of the access log.
+type redacting struct{ zapcore.WriteSyncer }
+
+// Write implements io.Writer. It never takes a part of a line alone.
+func (r redacting) Write(p []byte) (int, error) {
+	text := string(p)
+	if clean := redact(text); clean != text {
+		_, err := r.WriteSyncer.Write([]byte(clean))
+		return len(p), err
+	}
+	return r.WriteSyncer.Write(p)
 }
 
 // encoding is what both logs have in common.

@@ -280,6 +280,21 @@ func TestLinesAfterCloseAreStillWritten(t *testing.T) {
 	}
 }
 
+// TestApplicationLogHidesTokens: whatever an error quotes.
+func TestApplicationLogHidesTokens(t *testing.T) {
+	const own = "tgt_0123456789ABCDEFGHIJKLMNOPQ012345"
+	var out bytes.Buffer
+	log := accesslog.NewApplication(zapcore.AddSync(&out), zapcore.InfoLevel)
+	log.Warn("read "+own, zap.Error(errors.New("at "+own)), zap.String("id", "1234567890123456789012"))
+	got := fields(t, out.String())
+	if got["msg"] != "read ***" || got["error"] != "at ***" || got["id"] != "1234567890123456789012" {
+		t.Errorf("got %v", got)
+	}
+	if written := line(t, &accesslog.Entry{Path: "/x/" + own, UserAgent: own, Error: own}); strings.Contains(written, "tgt_") {
+		t.Errorf("a token in %s", written)
+	}
+}
+
 func TestApplicationLog(t *testing.T) {
 	var out bytes.Buffer
 	log := accesslog.NewApplication(zapcore.AddSync(&out), zapcore.InfoLevel)

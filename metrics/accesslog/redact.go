@@ -11,8 +11,14 @@ const (
 	hexDigits   = 32          // a token of the content gateway, in lower case
 	uuidDigits  = 36          // a token of the file repository, in upper case
 	bearerStart = "access-v1" // an access token, before a colon and base64
+	ownStart    = "tgt_"      // a token of the gateway's own form
+	ownDigits   = 33          // and what follows: letters and digits
 	shortest    = len("?=")
 )
+
+// Redact replaces by *** what looks like the value of a token, as is done with
+// the fields of the log.
+func Redact(s string) string { return redact(s) }
 
 // redact replaces by *** what looks like the value of a token, what stands
 // for user and password in a URL, and queries. A token is found as a whole
@@ -155,6 +161,12 @@ func tokenEnd(s string, i, end int, lowerHex bool) int {
 	case len("01234567"):
 		if isUUID(s[i:]) {
 			return i + uuidDigits
+		}
+	case len("tgt"):
+		if strings.HasPrefix(s[i:], ownStart) {
+			if last, _ := wordEnd(s, i+len(ownStart)); last == i+len(ownStart)+ownDigits {
+				return last
+			}
 		}
 	case len("access"):
 		if strings.HasPrefix(s[i:], bearerStart) {

@@ -10,6 +10,7 @@ func TestRedact(t *testing.T) {
 	const (
 		hex  = "0123456789abcdef0123456789abcdef"
 		uuid = "0A1B2C3D-4E5F-4A6B-8C7D-9E0F1A2B3C4D"
+		own  = "tgt_0123456789ABCDEFGHIJKLMNOPQ012345"
 	)
 	for name, c := range map[string]struct{ in, want string }{
 		"nothing":                          {"", ""},
@@ -44,6 +45,13 @@ func TestRedact(t *testing.T) {
 		"access token, other version":      {"access-v2:AbC", "access-v2:AbC"},
 		"access token, other encoding":     {"access-v1%3BAbC", "access-v1%3BAbC"},
 		"access alone":                     {"access", "access"},
+		"own token":                        {"/x/" + own + "?", "/x/***?"},
+		"own token in a sentence":          {"got " + own + ", no", "got ***, no"},
+		"own token after a hyphen":         {"a-" + own, "a-***"},
+		"own token that goes on":           {own + "0", own + "0"},
+		"own token cut short":              {own[:36], own[:36]},
+		"own token inside a word":          {"x" + own, "x" + own},
+		"access key":                       {"tgk_" + own[4:], "tgk_" + own[4:]},
 		"user and password":                {"get http://joe:pw@host/x", "get http://***@host/x"},
 		"user alone":                       {"ftp://joe@host", "ftp://***@host"},
 		"at in the password":               {"http://joe:p@w@host", "http://***@host"},

@@ -56,14 +56,14 @@ type Origin struct {
 func (a *Addresses) Of(r *http.Request) Origin {
 	peer := addrOf(r.RemoteAddr)
 	o := Origin{Client: peer, Peer: peer, HTTPS: r.TLS != nil}
-	if !a.trusts(peer) {
+	if !a.Trusts(peer) {
 		return o
 	}
 	if proto := lastOf(r.Header["X-Forwarded-Proto"]); proto != "" {
 		o.HTTPS = strings.EqualFold(proto, "https")
 	}
 	chain := strings.Join(r.Header["X-Forwarded-For"], ",")
-	for chain != "" && a.trusts(o.Client) {
+	for chain != "" && a.Trusts(o.Client) {
 		var hop string
 		chain, hop = cutLast(chain)
 		addr := addrOf(hop)
@@ -75,7 +75,8 @@ func (a *Addresses) Of(r *http.Request) Origin {
 	return o
 }
 
-func (a *Addresses) trusts(addr netip.Addr) bool {
+// Trusts reports whether an address is that of a trusted proxy.
+func (a *Addresses) Trusts(addr netip.Addr) bool {
 	for _, p := range a.trusted {
 		if p.Contains(addr) {
 			return true

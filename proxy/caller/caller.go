@@ -87,8 +87,8 @@ func (c *Callers) byCookie(ctx context.Context, cred Credential) (Caller, error)
 	switch {
 	case err == nil:
 		return Caller{Form: Cookie, Subject: subject}, nil
-	case errors.Is(err, tokens.ErrSigningOnly):
-		return Caller{Form: Cookie, Degraded: err}, nil
+	case errors.Is(err, tokens.ErrSigningOnly), errors.Is(err, tokens.ErrDisabled), errors.Is(err, tokens.ErrNotYet):
+		return Caller{Form: Cookie, Degraded: err}, nil // its time may come
 	case isDead(err):
 		return Caller{Form: Cookie, Degraded: err, Clear: true}, nil
 	default:
@@ -99,7 +99,7 @@ func (c *Callers) byCookie(ctx context.Context, cred Credential) (Caller, error)
 // isDead reports whether the error is a verdict about the token, and not a
 // store that could not say.
 func isDead(err error) bool {
-	for _, verdict := range []error{tokens.ErrUnknown, tokens.ErrExpired, tokens.ErrRevoked, tokens.ErrOwnerGone} {
+	for _, verdict := range []error{tokens.ErrUnknown, tokens.ErrExpired, tokens.ErrRevoked, tokens.ErrUsedUp, tokens.ErrChecksum, tokens.ErrOwnerGone} {
 		if errors.Is(err, verdict) {
 			return true
 		}

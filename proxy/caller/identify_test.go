@@ -59,7 +59,7 @@ func newHouse() *house {
 		}
 		return &a.User, true
 	}
-	h.Tokens = tokens.NewService(h.store, nil, users, epoch, rand.Reader, tokens.Default())
+	h.Tokens = tokens.NewService(tokens.Deps{Store: h.store, Usage: memstore.New(), Users: users, Now: epoch, Random: rand.Reader}, tokens.Default())
 	return h
 }
 
@@ -85,7 +85,7 @@ func stocked(t *testing.T) *house {
 	h.put(t, "live", "john", nil)
 	h.put(t, "robots", "robot", nil)
 	h.put(t, "expired", "john", func(k *tokens.Token) { k.Expires = epoch() })
-	h.put(t, "revoked", "john", func(k *tokens.Token) { k.Revoked = tokens.Revocation{At: epoch(), By: "john"} })
+	h.put(t, "revoked", "john", func(k *tokens.Token) { k.Revoked = tokens.Mark{At: epoch(), By: "john"} })
 	h.put(t, "signing", "john", func(k *tokens.Token) { k.Secret = tokens.Sealed("sealed") })
 	h.put(t, "orphan", "gone", nil)
 	return h

@@ -56,7 +56,11 @@ type UserConfig struct {
 	PasswordHash tokens.Secret `yaml:"password_hash"`
 	// Tenants he belongs to, or AnyTenant alone. None means none, or the
 	// default tenant where no tenants are configured.
-	Tenants     []string `yaml:"tenants"`
+	Tenants []string `yaml:"tenants"`
+	// Roles are configured ones, AdminRole, read-only, append and those of
+	// FileRepositoryRoles. Of the last an upload role gives a user
+	// StorageAppend, or StorageWrite beside security.overwrite, for files of
+	// any type: types, like the number of uses, are a matter of tokens.
 	Roles       []string `yaml:"roles"`
 	Permissions []string `yaml:"permissions"`
 	// Locator is a UUID that names the user in paths. Empty = LocatorOf.
@@ -69,14 +73,15 @@ type UserConfig struct {
 // IdentityConfig is how the user is known to systems that name people by
 // number. Empty text and zero numbers mean unknown.
 type IdentityConfig struct {
-	Domain string `yaml:"domain"` // empty = LOCAL
-	AuthID string `yaml:"auth_id"`
+	Domain string `yaml:"domain"`  // of users: LOCAL, POSIX_USER or ACTIVE_DIRECTORY; empty = LOCAL
+	AuthID string `yaml:"auth_id"` // decimal, below 2^64; empty = one that comes from the locator
 	UID    uint32 `yaml:"uid"`
 	GID    uint32 `yaml:"gid"`
 	SID    string `yaml:"sid"`
 }
 
-// builtinRole returns the rights of the roles that need no configuration.
+// builtinRole returns the rights of the roles that need no configuration, each
+// by itself: an upload role of the file repository gives what is new.
 func builtinRole(name string) (tokens.Permissions, bool) {
 	switch name {
 	case AdminRole:
@@ -86,7 +91,8 @@ func builtinRole(name string) (tokens.Permissions, bool) {
 	case "append":
 		return tokens.StorageAppend, true
 	default:
-		return 0, false
+		role, ok := fileRole(name)
+		return role.Permissions, ok
 	}
 }
 

@@ -1,8 +1,11 @@
 package accounts_test
 
 import (
+	"errors"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"tollgate/tokens"
 	"tollgate/tokens/accounts"
@@ -30,6 +33,13 @@ func TestRightsOfUsers(t *testing.T) {
 		"append":                           {`{name: u, roles: [append]}`, tokens.StorageAppend},
 		"append does not write":            {`{name: u, roles: [append, read-only]}`, tokens.StorageAppend | tokens.StorageRead | tokens.StorageList},
 		"admin":                            {`{name: u, roles: [admin]}`, tokens.Everything},
+		"a role of uploads":                {`{name: u, roles: [upload.images]}`, tokens.StorageAppend},
+		"uploads that overwrite":           {`{name: u, roles: [security.overwrite, upload.images]}`, tokens.StorageAppend | tokens.StorageWrite},
+		"overwriting alone is nothing":     {`{name: u, roles: [security.overwrite]}`, 0},
+		"append does not overwrite":        {`{name: u, roles: [append, security.overwrite]}`, tokens.StorageAppend},
+		"collections are nothing":          {`{name: u, roles: [collections.create_new]}`, 0},
+		"administrator of files":           {`{name: u, roles: [security.administrator]}`, tokens.Everything},
+		"a role of files and another":      {`{name: u, roles: [view.any_file, auditor]}`, tokens.StorageRead | tokens.StorageList | tokens.TokensRead},
 		"a role of nothing":                {`{name: u, roles: [nothing]}`, 0},
 		"a role that is not there":         {`{name: u, roles: [missing]}`, 0},
 		"a permission that is none":        {`{name: u, permissions: [fly]}`, 0},
@@ -66,6 +76,7 @@ func TestTenantsOfUsers(t *testing.T) {
 		"any among others is no any":   {file: twoTenants + `users: [{name: u, tenants: [red, any]}]`, has: "red", hasNot: "blue"},
 		"admin has all":                {file: twoTenants + `users: [{name: u, roles: [admin]}]`, any: true, has: "blue", defaultTenant: true},
 		"admin of one has all":         {file: twoTenants + `users: [{name: u, roles: [auditor, admin], tenants: [red]}]`, any: true, has: "blue", defaultTenant: true},
+		"admin of files has his own":   {file: twoTenants + `users: [{name: u, roles: [security.administrator], tenants: [red]}]`, has: "red", hasNot: "blue"},
 		"all permissions are no admin": {file: twoTenants + `users: [{name: u, permissions: ["*.*"]}]`, hasNot: "red"},
 		"no tenants configured":        {file: `users: [{name: u}]`, hasNot: "red", defaultTenant: true},
 		"default by name":              {file: `users: [{name: u, tenants: [default]}]`, hasNot: "red", defaultTenant: true},
@@ -173,5 +184,139 @@ func TestAccountPrintsNoHash(t *testing.T) {
 		if strings.Contains(printed, bcrypt2y) || strings.Contains(printed, bcrypt2y[30:]) {
 			t.Errorf("it prints as %s", printed)
 		}
+	}
+}
+
+func marked() tokens.Mark {
+	return tokens.Mark{At: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), By: "jane"}
+}
+
+// Whoever may do nothing is not found where somebody asks to act.
+func TestDisabledUserIsSeenAndMayNothing(t *testing.T) {
+	cfg := parse(t, `users: [{name: filed, identity: {auth_id: "7"}}, {name: live}]`)
+	d := accounts.NewDirectory(cfg, []accounts.Stored{
+		{Name: "filed", Disabled: marked(), Override: accounts.Override{Seen: accounts.Fingerprint("")}},
+		{Name: "kept", Disabled: marked()},
+		{Name: "fine"},
+	}, nil)
+	for name, live := range map[string]bool{"filed": false, "kept": false, "live": true, "fine": true} {
+		if u, ok := d.User(name); ok != live || ok && u.Name != name || !ok && u != nil {
+			t.Errorf("User(%s) is %+v, %v", name, u, ok)
+		}
+		if a, ok := d.Lookup(name); ok != live || !ok && a != nil {
+			t.Errorf("Lookup(%s) is %+v, %v", name, a, ok)
+		}
+		a, ok := d.Account(name)
+		if !ok || a.Disabled.At.IsZero() != live {
+			t.Errorf("Account(%s) is %+v, %v", name, a, ok)
+		}
+		if found, ok := d.ByLocator(accounts.LocatorOf(name)); !ok || found != a {
+			t.Errorf("ByLocator of %s is %+v, %v", name, found, ok)
+		}
+		if found, err := d.ByIdentity(accounts.Identity{Name: name}); err != nil || found != a {
+			t.Errorf("ByIdentity of %s is %+v, %v", name, found, err)
+		}
+	}
+	if n := testing.AllocsPerRun(100, func() { d.User("live"); d.User("filed"); d.User("nobody") }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func TestAllIsSortedAndTheCallersOwn(t *testing.T) {
+	d := accounts.NewDirectory(parse(t, `users: [{name: c}, {name: a, service_account: true}]`),
+		[]accounts.Stored{{Name: "d", Disabled: marked()}, {Name: "b"}}, nil)
+	for range 2 {
+		all := d.All()
+		var names []string
+		for _, a := range all {
+			names = append(names, a.Name)
+		}
+		if got := strings.Join(names, " "); got != "a b c d" {
+			t.Fatal(got)
+		}
+		clear(all)
+	}
+}
+
+func TestByLocator(t *testing.T) {
+	const one, two = "123e4567-e89b-12d3-a456-426614174000", "223e4567-e89b-12d3-a456-426614174000"
+	cfg := parse(t, `users: [{name: john, locator: `+strings.ToUpper(one)+`}, {name: jane}]`)
+	d := accounts.NewDirectory(cfg, []accounts.Stored{{Name: "thief", Locator: one}, {Name: "kept", Locator: two}}, nil)
+	for locator, want := range map[string]string{
+		one: "john", strings.ToUpper(one): "john", two: "kept", strings.ToUpper(accounts.LocatorOf("jane")): "jane",
+		accounts.LocatorOf("john"): "", accounts.LocatorOf("nobody"): "", "": "", "john": "",
+	} {
+		a, ok := d.ByLocator(locator)
+		if ok != (want != "") || ok && a.Name != want {
+			t.Errorf("%q is %+v, want %q", locator, a, want)
+		}
+	}
+}
+
+// A record that has only changes makes no user when the file names him no
+// more.
+func TestUserGoneFromTheFileIsNobody(t *testing.T) {
+	d := accounts.NewDirectory(accounts.Config{}, []accounts.Stored{
+		{Name: "gone", Roles: []string{accounts.AdminRole}, PasswordHash: bcrypt2y, Override: accounts.Override{Seen: accounts.Fingerprint("")}},
+	}, nil)
+	_, looked := d.Lookup("gone")
+	_, known := d.Account("gone")
+	_, located := d.ByLocator(accounts.LocatorOf("gone"))
+	_, err := d.ByIdentity(accounts.Identity{Name: "gone"})
+	if looked || known || located || len(d.All()) != 0 || !errors.Is(err, accounts.ErrNoSuchUser) {
+		t.Fatal("there he is")
+	}
+}
+
+func TestAccountSaysWhereItComesFrom(t *testing.T) {
+	created := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	d := accounts.NewDirectory(parse(t, `users: [{name: filed, roles: [append], permissions: [tokens.read]}]`),
+		[]accounts.Stored{{Name: "kept", Roles: []string{"read-only"}, Created: created, ServiceAccount: true}}, nil)
+	filed, _ := d.Lookup("filed")
+	if !filed.Configured || !filed.Created.IsZero() || !slices.Equal(filed.Roles, []string{"append"}) || !slices.Equal(filed.Permissions, []string{"tokens.read"}) {
+		t.Errorf("got %+v", filed)
+	}
+	kept, _ := d.Lookup("kept")
+	if kept.Configured || !kept.Created.Equal(created) || !kept.ServiceAccount || !slices.Equal(kept.Roles, []string{"read-only"}) || kept.Permissions != nil {
+		t.Errorf("got %+v", kept)
+	}
+}
+
+func TestPreviewIsWhatTheRecordWouldBe(t *testing.T) {
+	d := accounts.NewDirectory(parse(t, twoTenants), nil, []string{"helper"})
+	a := d.Preview(accounts.Stored{Name: "helper", Roles: []string{"auditor", "upload.all"}, Tenants: []string{"red"}})
+	if !a.TokenAdmin || a.Rights != tokens.StorageRead|tokens.StorageList|tokens.TokensRead|tokens.StorageAppend || !a.Tenants.Has("red") || a.Tenants.Has("blue") {
+		t.Errorf("got %+v", a)
+	}
+	if _, ok := d.Account("helper"); ok {
+		t.Error("the preview made a user")
+	}
+}
+
+func TestRoleRights(t *testing.T) {
+	d := accounts.NewDirectory(parse(t, twoTenants), nil, nil)
+	for name, want := range map[string]tokens.Permissions{
+		"auditor": tokens.StorageRead | tokens.StorageList | tokens.TokensRead, "nothing": 0,
+		"admin": tokens.Everything, "read-only": tokens.StorageRead | tokens.StorageList, "append": tokens.StorageAppend,
+		"upload.images": tokens.StorageAppend, "security.revoke_tokens": tokens.TokensDelete, "collections.create_new": 0,
+	} {
+		if got, ok := d.RoleRights(name); !ok || got != want {
+			t.Errorf("%s gives %b, %v, want %b", name, got, ok, want)
+		}
+	}
+	for _, name := range []string{"", "Admin", "missing", "upload.", "upload.everything"} {
+		if got, ok := d.RoleRights(name); ok || got != 0 {
+			t.Errorf("%q gives %b", name, got)
+		}
+	}
+}
+
+func TestZeroDirectoryKnowsNobody(t *testing.T) {
+	var d accounts.Directory
+	_, user := d.User("")
+	_, located := d.ByLocator("")
+	_, role := d.RoleRights("auditor")
+	if _, err := d.ByIdentity(accounts.Identity{}); user || located || role || len(d.All()) != 0 || !errors.Is(err, accounts.ErrNoSuchUser) {
+		t.Fatal("it knows somebody")
 	}
 }

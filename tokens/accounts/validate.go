@@ -1,7 +1,10 @@
 package accounts
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -15,7 +18,15 @@ const maxName = 255
 // Validate reports every fault with the path of its key, such as
 // users[2].tenants[0]. No message quotes a password hash.
 func (c Config) Validate(report func(path, message string)) {
-	v := validator{
+	v := c.surroundings(report)
+	for i, u := range c.Users {
+		v.user(fmt.Sprintf("users[%d]", i), u)
+	}
+}
+
+// surroundings returns a validator that has judged all but the users.
+func (c Config) surroundings(report func(path, message string)) *validator {
+	v := &validator{
 		report:  report,
 		tenants: make(map[string]string, len(c.Tenants)),
 		domains: make(map[string]string),
@@ -34,8 +45,33 @@ func (c Config) Validate(report func(path, message string)) {
 	for i, r := range c.Roles {
 		v.role(fmt.Sprintf("roles[%d]", i), r)
 	}
-	for i, u := range c.Users {
-		v.user(fmt.Sprintf("users[%d]", i), u)
+	return v
+}
+
+// faultOf returns the first fault of a user who is to come beside those of the
+// configuration, with its key in front, or nothing. Others are the users that
+// are kept elsewhere.
+func (c Config) faultOf(u UserConfig, others []UserConfig) string {
+	v := c.surroundings(func(string, string) {})
+	for _, other := range slices.Concat(c.Users, others) {
+		v.occupy(other, "another user")
+	}
+	var first string
+	v.report = func(path, message string) {
+		if first == "" {
+			first = strings.TrimPrefix(path, "user.") + ": " + message
+		}
+	}
+	v.user("user", u)
+	return first
+}
+
+// occupy takes what nobody else may have.
+func (v *validator) occupy(u UserConfig, who string) {
+	v.users[u.Name] = who
+	v.located[strings.ToLower(cmp.Or(u.Locator, LocatorOf(u.Name)))] = who
+	if n, err := strconv.ParseUint(u.Identity.AuthID, 10, 64); err == nil {
+		v.authIDs[strconv.FormatUint(n, 10)] = who
 	}
 }
 
@@ -159,7 +195,7 @@ func (v *validator) userRole(path, name string) {
 		return
 	}
 	if _, ok := v.roles[name]; !ok {
-		v.report(path, fmt.Sprintf("there is no role %q, built in are admin, read-only and append, others stand under roles", name))
+		v.report(path, fmt.Sprintf("there is no role %q, built in are admin, read-only, append and those of the file repository, others stand under roles", name))
 	}
 }
 
@@ -175,19 +211,31 @@ func (v *validator) locator(path, locator string) {
 
 func (v *validator) identity(path string, id IdentityConfig) {
 	switch id.Domain {
-	case "", "LOCAL", "WORLD", "POSIX_USER", "POSIX_GROUP", "ACTIVE_DIRECTORY":
+	case "", DomainLocal, DomainPosixUser, DomainActiveDirectory:
 	default:
-		v.report(path+".domain", fmt.Sprintf("%q is no domain, accepted are LOCAL, WORLD, POSIX_USER, POSIX_GROUP and ACTIVE_DIRECTORY", id.Domain))
+		v.report(path+".domain", fmt.Sprintf("%q is no domain of users, accepted are LOCAL, POSIX_USER and ACTIVE_DIRECTORY", id.Domain))
+	}
+	if id.AuthID != "" {
+		v.authID(path+".auth_id", id.AuthID)
 	}
 	switch {
-	case id.AuthID == "":
-	case strings.Trim(id.AuthID, "0123456789") != "":
-		v.report(path+".auth_id", fmt.Sprintf("%q is no decimal number", id.AuthID))
-	default:
-		v.claim(v.authIDs, id.AuthID, path+".auth_id", "auth_id")
-	}
-	if id.SID != "" && !isSID(id.SID) {
+	case id.SID == "":
+	case !isSID(id.SID):
 		v.report(path+".sid", fmt.Sprintf("%q is no SID, such as S-1-5-21-1-2-3-1002", id.SID))
+	case isGroupSID(id.SID):
+		v.report(path+".sid", fmt.Sprintf("%q is the SID of a group", id.SID))
+	}
+}
+
+func (v *validator) authID(path, authID string) {
+	n, err := strconv.ParseUint(authID, 10, 64)
+	switch {
+	case err != nil:
+		v.report(path, fmt.Sprintf("%q is no decimal number below 2^64", authID))
+	case isGroupAuthID(authID):
+		v.report(path, fmt.Sprintf("%q is the auth_id of a group", authID))
+	default:
+		v.claim(v.authIDs, strconv.FormatUint(n, 10), path, "auth_id")
 	}
 }
 

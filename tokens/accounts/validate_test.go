@@ -41,12 +41,14 @@ users:
   - name: john
     password_hash: "$2y$04$abcdefghijklmnopqrstuujydOTSfIH/d5oUHpsygqV5X9xJLQc6e"
     tenants: [tenant256, hostless]
-    roles: [auditor, read-only, append, admin]
+    roles: [auditor, read-only, append, admin, upload.images, security.overwrite, collections.create_new]
     permissions: [storage.*]
     locator: 123E4567-e89b-12d3-a456-426614174000
     identity: {domain: LOCAL, auth_id: "1002", uid: 1000, gid: 100, sid: S-1-5-21-1-2-3-1002}
   - {name: robot, service_account: true, tenants: [any]}
   - {name: "jürgen müller", identity: {uid: 1000, gid: 100}}
+  - {name: posix, identity: {domain: POSIX_USER, auth_id: "12884902888"}}
+  - {name: ad, identity: {domain: ACTIVE_DIRECTORY, auth_id: "500", sid: S-1-5-88-1-7}}
 `
 
 func TestValidFileHasNoFaults(t *testing.T) {
@@ -137,6 +139,15 @@ func TestFaultsOfRolesAndUsers(t *testing.T) {
 		"locator twice":             {`users: [{name: a, locator: 123e4567-e89b-12d3-a456-426614174000}, {name: b, locator: 123E4567-E89B-12D3-A456-426614174000}]`, "users[1].locator", "users[0].locator"},
 		"identity's domain":         {`users: [{name: a, identity: {domain: MOON}}]`, "users[0].identity.domain", "MOON"},
 		"identity's auth_id":        {`users: [{name: a, identity: {auth_id: 0x1}}]`, "users[0].identity.auth_id", "decimal"},
+		"auth_id of 65 bits":        {`users: [{name: a, identity: {auth_id: "18446744073709551616"}}]`, "users[0].identity.auth_id", "2^64"},
+		"auth_id of a group":        {`users: [{name: a, identity: {auth_id: "17179869189"}}]`, "users[0].identity.auth_id", "group"},
+		"auth_id twice but for 0":   {`users: [{name: a, identity: {auth_id: "5"}}, {name: b, identity: {auth_id: "005"}}]`, "users[1].identity.auth_id", "users[0]"},
+		"sid of a group":            {`users: [{name: a, identity: {sid: S-1-5-88-2-5}}]`, "users[0].identity.sid", "group"},
+		"sid of everyone":           {`users: [{name: a, identity: {sid: S-1-1-0}}]`, "users[0].identity.sid", "group"},
+		"domain of groups":          {`users: [{name: a, identity: {domain: POSIX_GROUP}}]`, "users[0].identity.domain", "POSIX_GROUP"},
+		"domain of everyone":        {`users: [{name: a, identity: {domain: WORLD}}]`, "users[0].identity.domain", "WORLD"},
+		"a role like upload.all":    {`users: [{name: a, roles: [upload.everything]}]`, "users[0].roles[0]", "upload.everything"},
+		"role upload.images":        {`roles: [{name: upload.images}]`, "roles[0].name", "built in"},
 		"auth_id twice":             {`users: [{name: a, identity: {auth_id: "5"}}, {name: b, identity: {auth_id: "5"}}]`, "users[1].identity.auth_id", "users[0]"},
 		"identity's sid":            {`users: [{name: a, identity: {sid: 1-5-21}}]`, "users[0].identity.sid", "SID"},
 		"sid with a letter":         {`users: [{name: a, identity: {sid: S-1-5-x}}]`, "users[0].identity.sid", "SID"},

@@ -15,38 +15,23 @@ import (
 // a bit that was given once never gets another meaning.
 
 // allowedField returns the one encoding of allowances; none = empty.
-func allowedField(all tokens.Allowances) string {
-	if len(all) == 0 {
-		return ""
+func allowedField(all tokens.Allowances) string { return listField(all, appendAllowance) }
+
+func appendAllowance(b []byte, a tokens.Allowance) []byte {
+	b = binary.AppendUvarint(b, uint64(a.Permissions))
+	b = binary.AppendUvarint(b, uint64(len(a.Resources)))
+	for _, r := range a.Resources {
+		b = appendString(b, string(r))
 	}
-	b := binary.AppendUvarint(nil, uint64(len(all)))
-	for _, a := range all {
-		b = binary.AppendUvarint(b, uint64(a.Permissions))
-		b = binary.AppendUvarint(b, uint64(len(a.Resources)))
-		for _, r := range a.Resources {
-			b = appendString(b, string(r))
-		}
-	}
-	return string(b)
+	return b
 }
 
 // allowedOf reads what allowedField wrote and nothing else. A right that is
 // not known here is refused: nobody could say what the token allows.
 func allowedOf(s string) (tokens.Allowances, bool) {
-	if s == "" {
-		return nil, true
-	}
-	n, s, ok := cutUvarint(s)
-	if !ok || n == 0 || n > uint64(len(s)) || n > math.MaxInt32 {
-		return nil, false
-	}
-	all := make(tokens.Allowances, n)
-	for i := range all {
-		if all[i], s, ok = cutAllowance(s); !ok {
-			return nil, false
-		}
-	}
-	return all, s == "" && all.Validate() == nil
+	list, ok := listOf(s, cutAllowance)
+	all := tokens.Allowances(list)
+	return all, ok && all.Validate() == nil
 }
 
 func cutAllowance(s string) (a tokens.Allowance, rest string, ok bool) {

@@ -1,6 +1,7 @@
 package badgerstore
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -30,8 +31,10 @@ func benchToken(n int) *tokens.Token {
 	}
 }
 
-// load fills a store without waiting for the disk after each token.
-func load(b *testing.B, dir string, n int) {
+// load fills a store with the tokens that make returns, without waiting for
+// the disk after each, and brings it into the form that it has when it has been
+// left alone for a while.
+func load(b *testing.B, dir string, n int, make func(int) *tokens.Token) {
 	b.Helper()
 	cfg, err := Config{Dir: dir}.withDefaults()
 	if err != nil {
@@ -44,7 +47,7 @@ func load(b *testing.B, dir string, n int) {
 	batch := s.db.NewWriteBatch()
 	defer batch.Cancel()
 	for i := range n {
-		t := benchToken(i)
+		t := make(i)
 		c := &change{}
 		c.set(idKey(t.ID), t.Hash[:])
 		c.index(t)
@@ -60,7 +63,7 @@ func load(b *testing.B, dir string, n int) {
 	if err := batch.Flush(); err != nil {
 		b.Fatal(err)
 	}
-	if err := s.db.Close(); err != nil {
+	if err := errors.Join(s.db.Flatten(2), s.db.Close()); err != nil {
 		b.Fatal(err)
 	}
 }
@@ -69,10 +72,7 @@ func load(b *testing.B, dir string, n int) {
 // Sizes above the first are run only if TOLLGATE_BENCH_TOKENS is at least as
 // large, for they take minutes and gigabytes to build.
 func BenchmarkByHash(b *testing.B) {
-	most, err := strconv.Atoi(os.Getenv("TOLLGATE_BENCH_TOKENS"))
-	if err != nil {
-		most = 1000
-	}
+	most := benchSize(1000)
 	for _, size := range []struct {
 		name string
 		n    int
@@ -82,7 +82,7 @@ func BenchmarkByHash(b *testing.B) {
 				b.Skipf("TOLLGATE_BENCH_TOKENS is less than %d", size.n)
 			}
 			dir := filepath.Join(b.TempDir(), "store")
-			load(b, dir, size.n)
+			load(b, dir, size.n, benchToken)
 			start := time.Now()
 			s, err := Open(Config{Dir: dir})
 			if err != nil {
@@ -95,6 +95,14 @@ func BenchmarkByHash(b *testing.B) {
 			benchReads(b, s, size.n)
 		})
 	}
+}
+
+// benchSize is how many tokens a benchmark may have made for it.
+func benchSize(otherwise int) int {
+	if n, err := strconv.Atoi(os.Getenv("TOLLGATE_BENCH_TOKENS")); err == nil {
+		return n
+	}
+	return otherwise
 }
 
 func benchReads(b *testing.B, s *Store, n int) {
@@ -163,7 +171,7 @@ func BenchmarkPut(b *testing.B) {
 
 func BenchmarkList(b *testing.B) {
 	dir := filepath.Join(b.TempDir(), "store")
-	load(b, dir, 10_000)
+	load(b, dir, 10_000, benchToken)
 	s, err := Open(Config{Dir: dir})
 	if err != nil {
 		b.Fatal(err)

@@ -19,6 +19,8 @@ var (
 	errIncomplete = errors.New("token has no id or no hash")
 	errTooLong    = errors.New("token is too large for the store")
 	errTime       = errors.New("time is not between the years 1970 and 9999")
+	errRights     = errors.New("token has rights that are not known")
+	errUses       = errors.New("token was used more often than it may be")
 )
 
 // canonical returns a copy of t whose times are what a record can hold: UTC,
@@ -27,23 +29,59 @@ func canonical(t *tokens.Token) (*tokens.Token, error) {
 	if t.ID == "" || t.Hash == (tokens.Hash{}) {
 		return nil, errIncomplete
 	}
-	for _, name := range []string{string(t.ID), t.Owner, t.Scope.Tenant, t.Scope.Domain} {
+	for _, name := range []string{string(t.ID), string(t.API), t.Name, t.Owner, t.Scope.Tenant, t.Scope.Domain} {
 		if len(name) > maxName {
 			return nil, fmt.Errorf("%w: a name of %d bytes, at most %d are taken", errTooLong, len(name), maxName)
 		}
 	}
-	if err := t.Allowed.Validate(); err != nil {
+	if err := checkAllowed(t); err != nil {
+		return nil, err
+	}
+	if err := checkLimits(t); err != nil {
 		return nil, err
 	}
 	c := t.Clone()
-	for _, at := range []*time.Time{&c.Created, &c.Expires, &c.Revoked.At} {
-		if at.IsZero() {
-			continue
+	for _, at := range []*time.Time{&c.Created, &c.NotBefore, &c.Expires, &c.Spent, &c.Disabled.At, &c.Revoked.At} {
+		if err := canonicalTime(at); err != nil {
+			return nil, err
 		}
-		if ms := at.UnixMilli(); ms < 0 || ms > maxMillis {
-			return nil, fmt.Errorf("%w: %s", errTime, at.UTC())
-		}
-		*at = at.Truncate(time.Millisecond).UTC()
 	}
 	return c, nil
+}
+
+// canonicalTime rounds a time as records hold it. The zero time stays.
+func canonicalTime(at *time.Time) error {
+	if at.IsZero() {
+		return nil
+	}
+	if ms := at.UnixMilli(); ms < 0 || ms > maxMillis {
+		return fmt.Errorf("%w: %s", errTime, at.UTC())
+	}
+	*at = at.Truncate(time.Millisecond).UTC()
+	return nil
+}
+
+// checkAllowed refuses allowances that no token can have, or that nobody
+// could read.
+func checkAllowed(t *tokens.Token) error {
+	for _, a := range t.Allowed {
+		if !tokens.Everything.Covers(a.Permissions) {
+			return errRights
+		}
+	}
+	return t.Allowed.Validate()
+}
+
+// checkLimits refuses limits that no token can have, written or read: what is
+// wrong with one could make it hold less than was meant.
+func checkLimits(t *tokens.Token) error {
+	switch {
+	case !tokens.Everything.Covers(t.Ceiling):
+		return errRights
+	case t.Used > t.Only.Uses:
+		return errUses
+	case t.Only.IsZero():
+		return nil
+	}
+	return t.Only.Validate()
 }

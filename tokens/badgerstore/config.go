@@ -34,8 +34,8 @@ type Config struct {
 	Now func() time.Time
 
 	// MinFree is the room in bytes that Open asks for; zero =
-	// DefaultMinFree. A running store takes new tokens and user accounts
-	// down to a half of it, and changes and removals of tokens down to
+	// DefaultMinFree. A running store takes new tokens, user accounts and
+	// usages down to a half of it, and changes and removals of tokens down to
 	// three eighths: whoever ran out of room can still revoke. The rest is
 	// for Badger, which dies if it has no room for its own housekeeping.
 	MinFree uint64
@@ -50,9 +50,9 @@ type Config struct {
 	FreeSpace func(dir string) (uint64, error)
 
 	// Observe is told of every operation: by_hash, by_id, put, list, purge,
-	// users_all, users_put and commit, how long it took and how it ended. It
-	// is called by many goroutines at a time and must not block. nil =
-	// nobody.
+	// add_usages, usages, users_all, users_put, users_delete and commit, how
+	// long it took and how it ended. It is called by many goroutines at a
+	// time and must not block. nil = nobody.
 	Observe func(op string, took time.Duration, err error)
 
 	// Log takes the warnings and errors of Badger, one line each; nil =

@@ -181,7 +181,7 @@ func buildStore(t *testing.T, dir string) {
 	for n := range corruptTokens {
 		tok := putNumbered(t, s, n)
 		if n%3 == 0 {
-			tok.Revoked = tokens.Revocation{At: revokedAt(), By: "grace"}
+			tok.Revoked = tokens.Mark{At: revokedAt(), By: "grace"}
 			if _, err := s.Put(t.Context(), tok); err != nil {
 				t.Fatal(err)
 			}

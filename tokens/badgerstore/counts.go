@@ -12,7 +12,7 @@ import (
 type counts struct {
 	mu sync.Mutex // guards what follows
 
-	ending  map[uint64]int // by minute, tokens that were not revoked
+	ending  map[uint64]int // by minute, tokens that were not revoked; used-up ones by that of their last use
 	total   int            // of ending, and those that never end
 	revoked int
 
@@ -31,7 +31,7 @@ func minute(ms uint64) uint64 { return ms / uint64(time.Minute/time.Millisecond)
 
 // add is called with mu held.
 func (c *counts) add(e ending, n int) {
-	if e.revoked {
+	if e.how == byRevocation {
 		c.revoked += n
 		return
 	}
@@ -117,11 +117,25 @@ func (c *counts) scan(snapshot *badger.Txn, stop <-chan struct{}) {
 			return
 		}
 		n++
-		if e, err := parseEnding(it.Item().Key()); err == nil {
+		if e, err := endingAt(it.Item()); err == nil {
 			found.add(e, 1)
 		}
 	}
 	c.merge(found)
+}
+
+// endingAt reads how the token of an entry ends.
+func endingAt(item *badger.Item) (ending, error) {
+	at, err := positionOf(item.Key(), endPrefix())
+	if err != nil {
+		return ending{}, err
+	}
+	e := ending{end: at.end}
+	err = item.Value(func(data []byte) error {
+		e.how, err = entryClosing(data)
+		return err
+	})
+	return e, err
 }
 
 func (c *counts) merge(found *counts) {

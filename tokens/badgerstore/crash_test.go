@@ -173,7 +173,7 @@ func createAndRevoke(t *testing.T, s *badgerstore.Store, n int, report func(stri
 	if n%2 == 0 {
 		return
 	}
-	tok.Revoked = tokens.Revocation{At: revokedAt(), By: "grace"}
+	tok.Revoked = tokens.Mark{At: revokedAt(), By: "grace"}
 	if _, err = s.Put(t.Context(), tok); err != nil {
 		t.Error(err)
 		return

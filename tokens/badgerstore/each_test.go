@@ -35,7 +35,7 @@ func TestEachVisitsEveryTokenOnceAndMayWrite(t *testing.T) {
 	seen := map[tokens.ID]int{}
 	err := s.Each(t.Context(), func(tok *tokens.Token) error {
 		seen[tok.ID]++
-		tok.Revoked = tokens.Revocation{At: time.UnixMilli(2).UTC(), By: "o"}
+		tok.Revoked = tokens.Mark{At: time.UnixMilli(2).UTC(), By: "o"}
 		_, err := s.Put(t.Context(), tok)
 		return err
 	})

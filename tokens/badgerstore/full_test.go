@@ -43,7 +43,9 @@ func TestAFullStoreStillRevokesAndReads(t *testing.T) {
 		_, err := s.Put(t.Context(), numbered(100+i))
 		verdict(t, "create", row.free, err, row.creates)
 		verdict(t, "user", row.free, s.Users().Put(t.Context(), "ada", nil), row.creates)
-		old.Revoked = tokens.Revocation{At: revokedAt().Add(time.Duration(i) * time.Second), By: "grace"}
+		verdict(t, "usage", row.free, s.AddUsages(t.Context(), []tokens.Usage{{ID: old.ID, Count: 1}}), row.creates)
+		verdict(t, "no user", row.free, s.Users().Delete(t.Context(), "ada"), row.changesEnded)
+		old.Revoked = tokens.Mark{At: revokedAt().Add(time.Duration(i) * time.Second), By: "grace"}
 		revision, err := s.Put(t.Context(), old)
 		verdict(t, "revoke", row.free, err, row.changesEnded)
 		if err == nil {

@@ -16,7 +16,9 @@ import (
 //	i id                    -> hash
 //	o len owner end id      -> index entry
 //	t len tenant end id     -> index entry
-//	e end revoked(0|1) id   -> hash
+//	e end id                -> index entry
+//	n len owner len name    -> hash of the token that has the name
+//	l id                    -> usage
 //	u name                  -> user account
 //	s                       -> number of the last commit
 //	v                       -> layout version
@@ -28,12 +30,16 @@ const (
 	kindOwner    = 'o'
 	kindTenant   = 't'
 	kindEnd      = 'e'
+	kindName     = 'n'
+	kindUsage    = 'l'
 	kindUser     = 'u'
 	kindSequence = 's'
 	kindLayout   = 'v'
 )
 
-const layoutVersion = 1
+// layoutVersion is another one whenever a key or the value of an index gets
+// another form.
+const layoutVersion = 2
 
 // never is the end of a token that has none: it sorts last.
 const never = math.MaxUint64
@@ -51,16 +57,45 @@ func endOf(t *tokens.Token) uint64 {
 	return millis(at)
 }
 
-func revoked(t *tokens.Token) bool { return !t.Revoked.At.IsZero() }
+// closing says what was done to a token that ended it, whatever its times
+// say. What no write has ended is ended by time.
+type closing byte
+
+const (
+	byTime closing = iota
+	byRevocation
+	byLastUse
+	closings // one more than the last
+)
+
+func closingOf(t *tokens.Token) closing {
+	switch {
+	case !t.Revoked.At.IsZero():
+		return byRevocation
+	case !t.Spent.IsZero():
+		return byLastUse
+	}
+	return byTime
+}
 
 func recordKey(h tokens.Hash) []byte { return append([]byte{kindRecord}, h[:]...) }
 
 func idKey(id tokens.ID) []byte { return append([]byte{kindID}, id...) }
 
+func nameKey(owner, name string) []byte {
+	return appendString(appendString([]byte{kindName}, owner), name)
+}
+
+func usageKey(id tokens.ID) []byte { return append([]byte{kindUsage}, id...) }
+
 func userKey(name string) []byte { return append([]byte{kindUser}, name...) }
 
 // indexPrefix returns what all keys of one owner or one tenant begin with.
 func indexPrefix(kind byte, name string) []byte { return appendString([]byte{kind}, name) }
+
+// endPrefix returns what the keys of all tokens begin with, in the index that
+// has them all.
+func endPrefix() []byte { return []byte{kindEnd} }
 
 // position is a place in an index.
 type position struct {
@@ -83,65 +118,42 @@ func positionOf(key, prefix []byte) (position, error) {
 	return position{end: binary.BigEndian.Uint64(rest), id: tokens.ID(rest[endSize:])}, nil
 }
 
-// ending is a place in the index of ends.
+// ending is how a token ends: what its place in the indexes and its part in
+// the counts depend on.
 type ending struct {
-	end     uint64
-	revoked bool
-	id      tokens.ID
+	end uint64
+	how closing
 }
 
-func endingOf(t *tokens.Token) ending {
-	return ending{end: endOf(t), revoked: revoked(t), id: t.ID}
-}
-
-func (e ending) key() []byte {
-	k := binary.BigEndian.AppendUint64([]byte{kindEnd}, e.end)
-	return append(append(k, flag(e.revoked)), e.id...)
-}
-
-func parseEnding(key []byte) (ending, error) {
-	if len(key) < 1+endSize+2 || key[1+endSize] > 1 {
-		return ending{}, fmt.Errorf("%w: an end of %d bytes", errIndex, len(key))
-	}
-	return ending{
-		end:     binary.BigEndian.Uint64(key[1:]),
-		revoked: key[1+endSize] == 1,
-		id:      tokens.ID(key[1+endSize+1:]),
-	}, nil
-}
-
-func flag(set bool) byte {
-	if set {
-		return 1
-	}
-	return 0
-}
+func endingOf(t *tokens.Token) ending { return ending{end: endOf(t), how: closingOf(t)} }
 
 // entry is what an index says about a token, enough to filter by it without
 // reading the record.
 type entry struct {
-	hash                  tokens.Hash
-	revoked               bool
-	owner, tenant, domain string
+	hash                       tokens.Hash
+	how                        closing
+	owner, tenant, domain, api string
 }
 
 func entryOf(t *tokens.Token) []byte {
 	b := append(make([]byte, 0, 128), t.Hash[:]...)
-	b = append(b, flag(revoked(t)))
+	b = append(b, byte(closingOf(t)))
 	b = appendString(b, t.Owner)
 	b = appendString(b, t.Scope.Tenant)
-	return appendString(b, t.Scope.Domain)
+	b = appendString(b, t.Scope.Domain)
+	return appendString(b, string(t.API))
 }
 
 func parseEntry(data []byte) (entry, error) {
 	var e entry
-	if len(data) < len(e.hash)+1 || data[len(e.hash)] > 1 {
-		return e, fmt.Errorf("%w: an entry of %d bytes", errIndex, len(data))
+	how, err := entryClosing(data)
+	if err != nil {
+		return e, err
 	}
+	e.how = how
 	n := copy(e.hash[:], data)
-	e.revoked = data[n] == 1
 	s := string(data[n+1:])
-	for _, name := range []*string{&e.owner, &e.tenant, &e.domain} {
+	for _, name := range []*string{&e.owner, &e.tenant, &e.domain, &e.api} {
 		var ok bool
 		if *name, s, ok = cutString(s); !ok {
 			return e, fmt.Errorf("%w: an entry is cut off", errIndex)
@@ -153,10 +165,21 @@ func parseEntry(data []byte) (entry, error) {
 	return e, nil
 }
 
-// matches says the same as q.Matches does of the token, its end aside.
+// entryClosing reads no more of an entry than how its token was ended.
+func entryClosing(data []byte) (closing, error) {
+	const at = len(tokens.Hash{})
+	if len(data) <= at || data[at] >= byte(closings) {
+		return 0, fmt.Errorf("%w: an entry of %d bytes", errIndex, len(data))
+	}
+	return closing(data[at]), nil
+}
+
+// matches says the same as q.Matches does of the token, its end and its name
+// aside.
 func (e *entry) matches(q *tokens.Query) bool {
 	return (q.Owner == "" || q.Owner == e.owner) &&
 		(q.Tenant == "" || q.Tenant == e.tenant) &&
 		(q.Domain == "" || q.Domain == e.domain) &&
-		(q.LiveAt.IsZero() || !e.revoked)
+		(q.API == "" || string(q.API) == e.api) &&
+		(q.LiveAt.IsZero() || e.how == byTime)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"hash/crc32"
 	"strings"
@@ -21,12 +20,17 @@ const maxScan = 2000
 // checkEvery is how often a scan looks whether somebody still waits for it.
 const checkEvery = 256
 
-var errNoSelection = errors.New("query names neither an owner nor a tenant")
-
 // List implements tokens.Store. It reads the index of the owner if one is
-// given, else that of the tenant, and at most 2,000 of its entries.
+// given, else that of the tenant, else that of all, and at most 2,000 of its
+// entries. A name of an owner is looked up.
 func (s *Store) List(ctx context.Context, q tokens.Query) (page tokens.Page, err error) {
 	defer s.observe("list")(&err)
+	if q.Owner != "" && q.Name != "" {
+		if page, err = s.listNamed(ctx, q); err != nil {
+			return tokens.Page{}, fmt.Errorf("list tokens: %w", err)
+		}
+		return page, nil
+	}
 	scan, err := newScan(q)
 	if err != nil {
 		return tokens.Page{}, fmt.Errorf("list tokens: %w", err)
@@ -55,7 +59,7 @@ func newScan(q tokens.Query) (*indexScan, error) {
 	case q.Tenant != "":
 		prefix = indexPrefix(kindTenant, q.Tenant)
 	default:
-		return nil, errNoSelection
+		prefix = endPrefix()
 	}
 	start := position{end: firstLive(q.LiveAt)}
 	from := start.key(prefix)
@@ -123,6 +127,9 @@ func (s *indexScan) visit(txn *badger.Txn, item *badger.Item) (position, error) 
 	if err != nil {
 		return at, err
 	}
+	if s.query.Name != "" && s.query.Name != t.Name {
+		return at, nil
+	}
 	if !s.query.Matches(t) {
 		return at, fmt.Errorf("%w: token %s is listed as what it is not", errIndex, at.id)
 	}
@@ -131,7 +138,7 @@ func (s *indexScan) visit(txn *badger.Txn, item *badger.Item) (position, error) 
 }
 
 // A cursor is the position of the last entry that was seen, and a checksum
-// that binds it to the index of one owner or tenant.
+// that binds it to the index of one owner, of one tenant or of all.
 const cursorVersion = 1
 
 func newCursor(prefix []byte, at position) tokens.Cursor {

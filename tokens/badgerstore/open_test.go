@@ -224,7 +224,8 @@ func TestChildOpensAndReads(t *testing.T) {
 func TestAnotherLayoutIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, set := range map[string]func(*badger.Txn) error{
-		"newer":   func(txn *badger.Txn) error { return txn.Set([]byte("v"), []byte{2}) },
+		"older":   func(txn *badger.Txn) error { return txn.Set([]byte("v"), []byte{1}) },
+		"newer":   func(txn *badger.Txn) error { return txn.Set([]byte("v"), []byte{3}) },
 		"missing": func(txn *badger.Txn) error { return txn.Delete([]byte("v")) },
 		"odd":     func(txn *badger.Txn) error { return txn.Set([]byte("v"), []byte("10")) },
 	} {
@@ -326,15 +327,18 @@ func TestObserverIsToldOfEveryOperation(t *testing.T) {
 	_, _ = s.Put(ctx, numbered(1))
 	_, _ = s.ByHash(ctx, numbered(1).Hash)
 	_, _ = s.ByID(ctx, numbered(2).ID)
-	_, _ = s.List(ctx, tokens.Query{})
+	_, _ = s.List(ctx, tokens.Query{After: "bad"})
 	_, _ = s.Purge(ctx, revokedAt())
 	_ = s.Users().Put(ctx, "", nil)
+	_ = s.Users().Delete(ctx, "")
 	_, _ = s.Users().All(ctx)
+	_ = s.AddUsages(ctx, []tokens.Usage{{ID: numbered(2).ID, Count: 1}})
+	_, _ = s.Usages(ctx, []tokens.ID{numbered(1).ID})
 	mu.Lock()
 	defer mu.Unlock()
 	for _, want := range []string{
 		"put false", "commit false", "put true", "by_hash false", "by_id true", "list true",
-		"purge false", "users_put true", "users_all false",
+		"purge false", "users_put true", "users_delete true", "users_all false", "add_usages false", "usages false",
 	} {
 		if seen[want] != 1 {
 			t.Errorf("%s: seen %d times, want once (%v)", want, seen[want], seen)

@@ -59,14 +59,14 @@ func (s *Store) ended(ctx context.Context, limit uint64, most int) ([]tokens.ID,
 		it := newEndIterator(txn)
 		defer it.Close()
 		for it.Rewind(); it.Valid() && len(ids) < most; it.Next() {
-			e, err := parseEnding(it.Item().Key())
+			at, err := positionOf(it.Item().Key(), endPrefix())
 			if err != nil {
 				return err
 			}
-			if e.end >= limit {
+			if at.end >= limit {
 				return nil
 			}
-			ids = append(ids, e.id)
+			ids = append(ids, at.id)
 		}
 		return nil
 	})
@@ -76,7 +76,7 @@ func (s *Store) ended(ctx context.Context, limit uint64, most int) ([]tokens.ID,
 func newEndIterator(txn *badger.Txn) *badger.Iterator {
 	opts := badger.DefaultIteratorOptions
 	opts.PrefetchValues = false
-	opts.Prefix = []byte{kindEnd}
+	opts.Prefix = endPrefix()
 	return txn.NewIterator(opts)
 }
 
@@ -124,7 +124,7 @@ func (s *Store) remove(ctx context.Context, id tokens.ID, limit uint64) error {
 		c.remove(recordKey(t.Hash))
 		c.remove(idKey(t.ID))
 		c.unindex(t)
-		return c, nil
+		return c, errors.Join(c.releaseName(txn, t), c.forgetUsage(txn, t.ID))
 	})
 	return err
 }

@@ -10,7 +10,7 @@ import (
 	"tollgate/tokens"
 )
 
-var errIdentity = errors.New("hash, owner and scope of a token never change")
+var errIdentity = errors.New("hash, API, name, owner and scope of a token never change")
 
 // Put implements tokens.Store. When the context ends while the write is under
 // way, whether it happened is unknown. Times are rounded down to milliseconds;
@@ -44,6 +44,9 @@ func planCreate(txn *badger.Txn, t *tokens.Token, revision uint64) (*change, err
 		}
 	}
 	c := &change{}
+	if err := c.claimName(txn, t); err != nil {
+		return nil, err
+	}
 	c.set(idKey(t.ID), t.Hash[:])
 	c.index(t)
 	return c, c.record(t, revision)
@@ -56,10 +59,15 @@ func planUpdate(txn *badger.Txn, t *tokens.Token, revision uint64) (*change, err
 		return nil, err
 	case old.Revision != t.Revision:
 		return nil, tokens.ErrConflict
-	case old.Hash != t.Hash || old.Owner != t.Owner || old.Scope != t.Scope:
+	case old.Hash != t.Hash || old.API != t.API || old.Name != t.Name || old.Owner != t.Owner || old.Scope != t.Scope:
 		return nil, errIdentity
 	}
 	c := &change{}
+	if revives(old, t) {
+		if err := c.claimName(txn, t); err != nil {
+			return nil, err
+		}
+	}
 	if endingOf(old) != endingOf(t) {
 		c.unindex(old)
 		c.index(t)
@@ -91,14 +99,7 @@ func recordByHash(txn *badger.Txn, h tokens.Hash) (*tokens.Token, error) {
 }
 
 func recordByID(txn *badger.Txn, id tokens.ID) (*tokens.Token, error) {
-	item, err := txn.Get(idKey(id))
-	if errors.Is(err, badger.ErrKeyNotFound) {
-		return nil, tokens.ErrUnknown
-	}
-	if err != nil {
-		return nil, err
-	}
-	h, err := hashOf(item)
+	h, err := hashAt(txn, idKey(id))
 	if err != nil {
 		return nil, err
 	}
@@ -165,29 +166,26 @@ func (c *change) record(t *tokens.Token, revision uint64) error {
 }
 
 func (c *change) index(t *tokens.Token) {
-	e := endingOf(t)
 	value := entryOf(t)
 	for _, key := range listKeys(t) {
 		c.set(key, value)
 	}
-	c.set(e.key(), t.Hash[:])
-	c.came, c.adds = e, true
+	c.came, c.adds = endingOf(t), true
 }
 
 func (c *change) unindex(t *tokens.Token) {
-	e := endingOf(t)
 	for _, key := range listKeys(t) {
 		c.remove(key)
 	}
-	c.remove(e.key())
-	c.left, c.leaves = e, true
+	c.left, c.leaves = endingOf(t), true
 }
 
-func listKeys(t *tokens.Token) [2][]byte {
+func listKeys(t *tokens.Token) [3][]byte {
 	at := position{end: endOf(t), id: t.ID}
-	return [2][]byte{
+	return [3][]byte{
 		at.key(indexPrefix(kindOwner, t.Owner)),
 		at.key(indexPrefix(kindTenant, t.Scope.Tenant)),
+		at.key(endPrefix()),
 	}
 }
 

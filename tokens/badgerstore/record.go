@@ -40,6 +40,22 @@ const (
 	tagRevokedBy
 	tagRevision
 	tagAllowed
+	tagName
+	tagTenants
+	tagNotBefore
+	tagRoles
+	tagAddresses
+	tagAgents
+	tagTypes
+	tagTags
+	tagSizeBelow
+	tagUses
+	tagCeiling
+	tagUsed
+	tagSpent
+	tagRequest
+	tagDisabledAt
+	tagDisabledBy
 	tagCount // one more than the last
 )
 
@@ -69,11 +85,22 @@ func encodeRecord(t *tokens.Token) []byte {
 	b = appendField(b, tagSecret, string(t.Secret))
 	b = appendTime(b, tagCreated, t.Created)
 	b = appendTime(b, tagExpires, t.Expires)
-	b = appendField(b, tagMeta, metaField(t.Meta))
+	b = appendField(b, tagMeta, listField(t.Meta, appendMeta))
 	b = appendTime(b, tagRevokedAt, t.Revoked.At)
 	b = appendField(b, tagRevokedBy, t.Revoked.By)
 	b = appendNumber(b, tagRevision, t.Revision)
 	b = appendField(b, tagAllowed, allowedField(t.Allowed))
+	b = appendField(b, tagName, t.Name)
+	b = appendField(b, tagTenants, listField(t.Tenants, appendString))
+	b = appendTime(b, tagNotBefore, t.NotBefore)
+	b = appendField(b, tagRoles, listField(t.Roles, appendString))
+	b = appendRestrictions(b, &t.Only)
+	b = appendCount(b, tagCeiling, uint64(t.Ceiling))
+	b = appendCount(b, tagUsed, uint64(t.Used))
+	b = appendTime(b, tagSpent, t.Spent)
+	b = appendHash(b, tagRequest, t.Request)
+	b = appendTime(b, tagDisabledAt, t.Disabled.At)
+	b = appendField(b, tagDisabledBy, t.Disabled.By)
 	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli()))
 }
 
@@ -104,16 +131,37 @@ func millis(t time.Time) uint64 {
 	return uint64(t.UnixMilli())
 }
 
-func metaField(meta []tokens.Meta) string {
-	if len(meta) == 0 {
+// appendCount leaves zero out.
+func appendCount(b []byte, tag byte, n uint64) []byte {
+	if n == 0 {
+		return b
+	}
+	return appendNumber(b, tag, n)
+}
+
+// appendHash leaves the zero hash out.
+func appendHash(b []byte, tag byte, h tokens.Hash) []byte {
+	if h == (tokens.Hash{}) {
+		return b
+	}
+	return appendField(b, tag, string(h[:]))
+}
+
+// listField returns the one encoding of a list: its length as a uvarint and
+// its members. An empty one is the empty string.
+func listField[E any](list []E, each func([]byte, E) []byte) string {
+	if len(list) == 0 {
 		return ""
 	}
-	b := binary.AppendUvarint(nil, uint64(len(meta)))
-	for _, m := range meta {
-		b = appendString(b, m.Name)
-		b = appendString(b, m.Value)
+	b := binary.AppendUvarint(nil, uint64(len(list)))
+	for _, one := range list {
+		b = each(b, one)
 	}
 	return string(b)
+}
+
+func appendMeta(b []byte, m tokens.Meta) []byte {
+	return appendString(appendString(b, m.Name), m.Value)
 }
 
 // decodeRecord reads what encodeRecord wrote and nothing else. The token does
@@ -130,17 +178,17 @@ func decodeRecord(data []byte) (*tokens.Token, error) {
 		return nil, fmt.Errorf("%w: checksum does not match", errRecord)
 	}
 	var fields [tagCount]string
-	if err := splitFields(string(data[1:end]), &fields); err != nil {
+	if err := splitFields(string(data[1:end]), fields[:]); err != nil {
 		return nil, err
 	}
 	return tokenOf(&fields)
 }
 
-func splitFields(s string, fields *[tagCount]string) error {
+func splitFields(s string, fields []string) error {
 	last := byte(0)
 	for s != "" {
 		tag := s[0]
-		if tag <= last || tag >= tagCount {
+		if tag <= last || int(tag) >= len(fields) {
 			return fmt.Errorf("%w: field %d after field %d", errRecord, tag, last)
 		}
 		value, rest, ok := cutString(s[1:])
@@ -177,72 +225,54 @@ func tokenOf(f *[tagCount]string) (*tokens.Token, error) {
 	t := &tokens.Token{
 		ID:        tokens.ID(f[tagID]),
 		API:       tokens.API(f[tagAPI]),
+		Name:      f[tagName],
 		Owner:     f[tagOwner],
 		Creator:   f[tagCreator],
 		Scope:     tokens.Scope{Tenant: f[tagTenant], Domain: f[tagDomain]},
 		AccessKey: f[tagAccessKey],
-		Revoked:   tokens.Revocation{By: f[tagRevokedBy]},
+		Disabled:  tokens.Mark{By: f[tagDisabledBy]},
+		Revoked:   tokens.Mark{By: f[tagRevokedBy]},
 	}
 	if f[tagSecret] != "" {
 		t.Secret = tokens.Sealed(f[tagSecret])
 	}
-	if t.ID == "" || copy(t.Hash[:], f[tagHash]) != len(f[tagHash]) || len(f[tagHash]) != len(t.Hash) {
-		return nil, fmt.Errorf("%w: id or hash is missing", errRecord)
+	r := reading{fields: f[:]}
+	t.Hash = r.hash(tagHash)
+	t.Created = r.time(tagCreated)
+	t.NotBefore = r.time(tagNotBefore)
+	t.Expires = r.time(tagExpires)
+	t.Spent = r.time(tagSpent)
+	t.Disabled.At = r.time(tagDisabledAt)
+	t.Revoked.At = r.time(tagRevokedAt)
+	t.Revision = r.count(tagRevision, math.MaxUint64)
+	t.Meta = parsed(&r, tagMeta, metaOf)
+	t.Tenants = parsed(&r, tagTenants, stringsOf)
+	t.Roles = parsed(&r, tagRoles, stringsOf)
+	t.Allowed = parsed(&r, tagAllowed, allowedOf)
+	t.Only = r.restrictions()
+	t.Ceiling = tokens.Permissions(r.count(tagCeiling, uint64(tokens.Everything))) //nolint:gosec // count keeps it within
+	t.Used = uint32(r.count(tagUsed, math.MaxUint32))                              //nolint:gosec // count keeps it within
+	t.Request = r.hash(tagRequest)
+	switch {
+	case r.failed != 0:
+		return nil, fmt.Errorf("%w: field %d cannot be read", errRecord, r.failed)
+	case t.ID == "" || t.Hash == (tokens.Hash{}) || t.Revision == 0:
+		return nil, fmt.Errorf("%w: id, hash or revision is missing", errRecord)
 	}
-	if t.Hash == (tokens.Hash{}) {
-		return nil, fmt.Errorf("%w: hash is zero", errRecord)
-	}
-	var ok [6]bool
-	t.Created, ok[0] = timeField(f[tagCreated])
-	t.Expires, ok[1] = timeField(f[tagExpires])
-	t.Revoked.At, ok[2] = timeField(f[tagRevokedAt])
-	t.Revision, ok[3] = numberField(f[tagRevision])
-	t.Meta, ok[4] = metaOf(f[tagMeta])
-	t.Allowed, ok[5] = allowedOf(f[tagAllowed])
-	if ok != [6]bool{true, true, true, true, true, true} || t.Revision == 0 {
-		return nil, fmt.Errorf("%w: a time, the metadata, the revision or what it allows cannot be read", errRecord)
+	if err := checkLimits(t); err != nil {
+		return nil, fmt.Errorf("%w: %w", errRecord, err)
 	}
 	return t, nil
 }
 
-func numberField(s string) (uint64, bool) {
-	if len(s) != 8 {
-		return 0, false
+func metaOf(s string) ([]tokens.Meta, bool) { return listOf(s, cutMeta) }
+
+func cutMeta(s string) (m tokens.Meta, rest string, ok bool) {
+	if m.Name, rest, ok = cutString(s); !ok {
+		return m, "", false
 	}
-	var n uint64
-	for i := range len(s) {
-		n = n<<8 | uint64(s[i])
-	}
-	return n, true
+	m.Value, rest, ok = cutString(rest)
+	return m, rest, ok
 }
 
-func timeField(s string) (time.Time, bool) {
-	if s == "" {
-		return time.Time{}, true
-	}
-	n, ok := numberField(s)
-	if !ok || n > maxMillis {
-		return time.Time{}, false
-	}
-	return time.UnixMilli(int64(n)).UTC(), true
-}
-
-func metaOf(s string) ([]tokens.Meta, bool) {
-	if s == "" {
-		return nil, true
-	}
-	n, s, ok := cutUvarint(s)
-	if !ok || n == 0 || n > uint64(len(s)) || n > math.MaxInt32 {
-		return nil, false
-	}
-	meta := make([]tokens.Meta, n)
-	for i := range meta {
-		if meta[i].Name, s, ok = cutString(s); !ok {
-			return nil, false
-		}
-		if meta[i].Value, s, ok = cutString(s); !ok {
-			return nil, false
-		}
-	}
-	return meta, s == ""
-}
+func stringsOf(s string) ([]string, bool) { return listOf(s, cutString) }

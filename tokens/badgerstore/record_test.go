@@ -1,13 +1,11 @@
 package badgerstore
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"hash/crc32"
-	"os"
+	"net/netip"
 	"reflect"
 	"strings"
 	"testing"
@@ -15,97 +13,6 @@ import (
 
 	"tollgate/tokens"
 )
-
-// goldenTokens are the tokens that testdata/records-v1.txt holds the records
-// of, by the names there.
-func goldenTokens() map[string]*tokens.Token {
-	full := &tokens.Token{
-		ID: "0000000000000000000042", Hash: tokens.HashOf("golden"), API: tokens.AccessTokens,
-		Owner: "ada", Creator: "grace", Scope: tokens.Scope{Tenant: "acme", Domain: "files.acme.example"},
-		AccessKey: "AKGOLDEN", Secret: tokens.Sealed{0, 1, 2, 0xff},
-		Created: time.UnixMilli(1_900_000_000_001).UTC(), Expires: time.UnixMilli(1_900_000_060_002).UTC(),
-		Meta:     []tokens.Meta{{Name: "note", Value: "grüße"}, {Name: "empty"}},
-		Revoked:  tokens.Revocation{At: time.UnixMilli(1_900_000_030_003).UTC(), By: "root"},
-		Revision: 1<<40 + 7,
-	}
-	narrowed := *full
-	narrowed.Allowed = tokens.Allowances{
-		{Permissions: tokens.StorageRead | tokens.StorageList, Resources: []tokens.Resource{"bucket", "other/grüße/"}},
-		{Permissions: tokens.Everything},
-	}
-	return map[string]*tokens.Token{
-		"narrow": &narrowed,
-		"full":   full,
-		"least":  {ID: "1", Hash: tokens.HashOf("least"), Revision: 1},
-		"endless": {
-			ID: "0000000000000000000043", Hash: tokens.HashOf("endless"), API: tokens.ContentGateway,
-			Owner: "ada", Creator: "ada", Scope: tokens.Scope{Tenant: "acme"},
-			Created: time.UnixMilli(0).UTC(), Revision: 300,
-		},
-		"long": {
-			ID: "0000000000000000000044", Hash: tokens.HashOf("long"), API: tokens.FileRepository,
-			Owner: strings.Repeat("o", 128), Creator: strings.Repeat("c", 300), Scope: tokens.Scope{Tenant: "\x00\xff"},
-			Expires: time.UnixMilli(maxMillis).UTC(), Revision: 2,
-		},
-	}
-}
-
-// golden reads lines of a name, a space and hexadecimal digits.
-func golden(t testing.TB, file string) map[string][]byte {
-	t.Helper()
-	f, err := os.Open(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = f.Close() }()
-	records := make(map[string][]byte)
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		name, digits, _ := strings.Cut(lines.Text(), " ")
-		data, err := hex.DecodeString(digits)
-		if err != nil {
-			t.Fatalf("%s: %s: %v", file, name, err)
-		}
-		records[name] = data
-	}
-	return records
-}
-
-func TestGoldenRecordsAreReadAndWrittenAsEver(t *testing.T) {
-	t.Parallel()
-	records, want := golden(t, "testdata/records-v1.txt"), goldenTokens()
-	if len(records) != len(want) {
-		t.Errorf("%d golden records, want %d", len(records), len(want))
-	}
-	for name, tok := range want {
-		got, err := decodeRecord(records[name])
-		if err != nil {
-			t.Errorf("%s: decode = %v", name, err)
-			continue
-		}
-		if !reflect.DeepEqual(*got, *tok) {
-			t.Errorf("%s: decoded is %#v, want %#v", name, *got, *tok)
-		}
-		if again := encodeRecord(tok); !bytes.Equal(again, records[name]) {
-			t.Errorf("%s: encoded is\n%x, want\n%x", name, again, records[name])
-		}
-	}
-}
-
-func TestGoldenKeysAreAsEver(t *testing.T) {
-	t.Parallel()
-	tok := goldenTokens()["full"]
-	got := map[string][]byte{
-		"record": recordKey(tok.Hash), "id": idKey(tok.ID), "end": endingOf(tok).key(), "user": userKey("ada"),
-		"owner": listKeys(tok)[0], "tenant": listKeys(tok)[1], "entry": entryOf(tok),
-		"never": endingOf(goldenTokens()["endless"]).key(),
-	}
-	want := golden(t, "testdata/keys-v1.txt")
-	for name, key := range got {
-		if !bytes.Equal(key, want[name]) {
-			t.Errorf("%s %x, want %x", name, key, want[name])
-		}
-	}
-}
 
 func TestEveryFlippedBitOfARecordIsRefused(t *testing.T) {
 	t.Parallel()
@@ -161,6 +68,42 @@ func TestMalformedRecordsWithAGoodChecksumAreRefused(t *testing.T) {
 		"long hash":          revision(appendField(appendField([]byte{recordVersion}, tagID, "1"), tagHash, string(hash[:])+"x")),
 		"zero hash":          revision(appendField(appendField([]byte{recordVersion}, tagID, "1"), tagHash, string(make([]byte, 32)))),
 		"no revision":        head(),
+		"size 0":             appendNumber(revision(head()), tagSizeBelow, 0),
+		"size negative":      appendNumber(revision(head()), tagSizeBelow, 1<<63),
+		"uses 0":             appendNumber(revision(head()), tagUses, 0),
+		"uses too many":      appendNumber(revision(head()), tagUses, 1<<32),
+		"used without uses":  appendNumber(revision(head()), tagUsed, 1),
+		"used too often":     appendNumber(appendNumber(revision(head()), tagUses, 2), tagUsed, 3),
+		"used 0":             appendNumber(appendNumber(revision(head()), tagUses, 2), tagUsed, 0),
+		"short number":       appendField(revision(head()), tagUses, "\x01"),
+		"ceiling 0":          appendNumber(revision(head()), tagCeiling, 0),
+		"ceiling unknown":    appendNumber(revision(head()), tagCeiling, 1<<31),
+		"ceiling too wide":   appendNumber(revision(head()), tagCeiling, 1<<32|1),
+		"ceiling a bit more": appendNumber(revision(head()), tagCeiling, uint64(tokens.Everything)+1),
+		"request zero":       appendField(revision(head()), tagRequest, string(make([]byte, 32))),
+		"request short":      appendField(revision(head()), tagRequest, "short"),
+		"begins after 9999":  appendNumber(revision(head()), tagNotBefore, maxMillis+1),
+		"spent cut off":      appendField(revision(head()), tagSpent, "1234567"),
+		"disabled too late":  appendNumber(revision(head()), tagDisabledAt, maxMillis+1),
+		"tenants of none":    appendField(revision(head()), tagTenants, "\x00"),
+		"roles cut off":      appendField(revision(head()), tagRoles, "\x02\x01a"),
+		"roles and more":     appendField(revision(head()), tagRoles, "\x01\x01ax"),
+		"address no bits":    appendField(revision(head()), tagAddresses, "\x01\x04\x0a\x00\x00\x00"),
+		"address 3 bytes":    appendField(revision(head()), tagAddresses, "\x01\x03\x0a\x00\x00\x08"),
+		"address 33 bits":    appendField(revision(head()), tagAddresses, "\x01\x04\x0a\x00\x00\x00\x21"),
+		"address 255 bits":   appendField(revision(head()), tagAddresses, "\x01\x04\x0a\x00\x00\x00\xff"),
+		"address unmasked":   appendField(revision(head()), tagAddresses, "\x01\x04\x0a\x00\x00\x01\x08"),
+		"address and more":   appendField(revision(head()), tagAddresses, "\x01\x04\x0a\x00\x00\x00\x08x"),
+		"address 4 in 6": appendField(revision(head()), tagAddresses,
+			"\x01\x10"+strings.Repeat("\x00", 10)+"\xff\xff\x0a\x00\x00\x00\x80"),
+		"agent flag 2":       appendField(revision(head()), tagAgents, "\x01\x02\x01a"),
+		"agent empty":        appendField(revision(head()), tagAgents, "\x01\x00\x00"),
+		"agent cut off":      appendField(revision(head()), tagAgents, "\x01\x00\x02a"),
+		"agent without text": appendField(revision(head()), tagAgents, "\x01\x01"),
+		"type in capitals":   appendField(revision(head()), tagTypes, "\x01\x07Image/*"),
+		"type of no kind":    appendField(revision(head()), tagTypes, "\x01\x03png"),
+		"tag with a line":    appendField(revision(head()), tagTags, "\x01\x03a\nb"),
+		"too many tags":      appendField(revision(head()), tagTags, "\x41"+strings.Repeat("\x01a", 65)),
 		"revision 0":         appendNumber(head(), tagRevision, 0),
 		"short revision":     appendField(head(), tagRevision, "\x01"),
 		"unknown tag":        appendField(revision(head()), tagCount, "a restriction yet to be invented"),
@@ -206,7 +149,7 @@ func TestIndexEntriesAreReadAsWrittenOrRefused(t *testing.T) {
 	for name, tok := range goldenTokens() {
 		data := entryOf(tok)
 		e, err := parseEntry(data)
-		want := entry{tok.Hash, revoked(tok), tok.Owner, tok.Scope.Tenant, tok.Scope.Domain}
+		want := entry{tok.Hash, closingOf(tok), tok.Owner, tok.Scope.Tenant, tok.Scope.Domain, string(tok.API)}
 		if err != nil || e != want {
 			t.Errorf("%s: entry is %+v, %v", name, e, err)
 		}
@@ -218,21 +161,21 @@ func TestIndexEntriesAreReadAsWrittenOrRefused(t *testing.T) {
 		if _, err := parseEntry(append(data, 0)); !errors.Is(err, errIndex) {
 			t.Errorf("%s with a byte behind it: %v, want errIndex", name, err)
 		}
-		data[len(tok.Hash)] = 2
+		data[len(tok.Hash)] = byte(closings)
 		if _, err := parseEntry(data); !errors.Is(err, errIndex) {
 			t.Errorf("%s with an unknown flag: %v, want errIndex", name, err)
 		}
-		if at, err := parseEnding(endingOf(tok).key()); err != nil || at != endingOf(tok) {
-			t.Errorf("%s: ending is %+v, %v", name, at, err)
+		if at, err := positionOf(listKeys(tok)[2], endPrefix()); err != nil || at != (position{endOf(tok), tok.ID}) {
+			t.Errorf("%s: place is %+v, %v", name, at, err)
 		}
 	}
 }
 
-func TestDamagedEndingsAreRefused(t *testing.T) {
+func TestDamagedPlacesAreRefused(t *testing.T) {
 	t.Parallel()
-	for _, key := range []string{"", "e", "e12345678", "e12345678\x00", "e12345678\x02id"} {
-		if e, err := parseEnding([]byte(key)); !errors.Is(err, errIndex) {
-			t.Errorf("ending %q: %+v, %v, want errIndex", key, e, err)
+	for _, key := range []string{"", "e", "e1234567", "e12345678"} {
+		if at, err := positionOf([]byte(key), endPrefix()); !errors.Is(err, errIndex) {
+			t.Errorf("place %q: %+v, %v, want errIndex", key, at, err)
 		}
 	}
 }
@@ -270,7 +213,7 @@ func FuzzEncode(f *testing.F) {
 			ID: tokens.ID(id), Hash: tokens.HashOf(id), API: tokens.API(key), Owner: owner, Creator: domain,
 			Scope: tokens.Scope{Tenant: tenant, Domain: domain}, AccessKey: key, Secret: tokens.Sealed(secret),
 			Created: time.UnixMilli(created), Expires: time.UnixMilli(expires),
-			Meta: []tokens.Meta{{Name: name, Value: value}}, Revoked: tokens.Revocation{By: owner}, Revision: max(revision, 1),
+			Meta: []tokens.Meta{{Name: name, Value: value}}, Revoked: tokens.Mark{By: owner}, Revision: max(revision, 1),
 		})
 		if err != nil {
 			return
@@ -278,9 +221,37 @@ func FuzzEncode(f *testing.F) {
 		if secret == "" {
 			tok.Secret = nil
 		}
-		got, err := decodeRecord(encodeRecord(tok))
-		if err != nil || !reflect.DeepEqual(*got, *tok) {
-			t.Errorf("%#v comes back as %#v, %v", *tok, got, err)
+		comesBack(t, tok)
+	})
+}
+
+func comesBack(t *testing.T, tok *tokens.Token) {
+	t.Helper()
+	got, err := decodeRecord(encodeRecord(tok))
+	if err != nil || !reflect.DeepEqual(*got, *tok) {
+		t.Errorf("%#v comes back as %#v, %v", *tok, got, err)
+	}
+}
+
+// FuzzEncodeLimits is FuzzEncode for what a token is restricted by.
+func FuzzEncodeLimits(f *testing.F) {
+	f.Add("deploy", "acme", "upload.any", "10.0.0.0/8", "curl/*", true, "image/*", "draft", int64(5), uint32(7), uint32(3), uint32(1), int64(9), "root")
+	f.Add("", "", "", "::/0", "a", false, "text/plain", "a=b", int64(-1), uint32(0), uint32(1), uint32(1<<31), int64(0), "")
+	f.Fuzz(func(t *testing.T, name, tenant, role, network, agent string, pattern bool, kind, tag string,
+		size int64, uses, used, ceiling uint32, at int64, by string) {
+		prefix, _ := tokens.ParseNetwork(network) // an invalid one is for the store to refuse
+		when := time.UnixMilli(at)
+		tok, err := canonical(&tokens.Token{
+			ID: "1", Hash: tokens.HashOf("1"), Name: name, Tenants: []string{tenant, name}, Roles: []string{role},
+			Only: tokens.Restrictions{
+				Addresses: []netip.Prefix{prefix}, Agents: []tokens.Agent{{Text: agent, Pattern: pattern}},
+				Types: []string{kind}, Tags: []string{tag}, SizeBelow: size, Uses: uses,
+			},
+			Used: used, Ceiling: tokens.Permissions(ceiling), NotBefore: when, Spent: when,
+			Disabled: tokens.Mark{At: when, By: by}, Request: tokens.HashOf(by), Revision: 1,
+		})
+		if err == nil {
+			comesBack(t, tok)
 		}
 	})
 }
@@ -302,11 +273,15 @@ func FuzzCursor(f *testing.F) {
 }
 
 func BenchmarkDecodeRecord(b *testing.B) {
-	data := encodeRecord(goldenTokens()["full"])
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := decodeRecord(data); err != nil {
-			b.Fatal(err)
-		}
+	for _, name := range []string{"full", "everything"} {
+		b.Run(name, func(b *testing.B) {
+			data := encodeRecord(goldenTokens()[name])
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := decodeRecord(data); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

@@ -28,7 +28,7 @@ const (
 	gcDiscard = 0.5
 )
 
-// Store implements tokens.Store. Open makes one, whoever opened it closes it.
+// Store implements tokens.Store and tokens.UsageStore. Open makes one, whoever opened it closes it.
 // The zero value is not usable.
 type Store struct {
 	cfg    Config
@@ -54,7 +54,10 @@ type Store struct {
 	failure   atomic.Pointer[error] // of the last commit; nil = it went well
 }
 
-var _ tokens.Store = (*Store)(nil)
+var (
+	_ tokens.Store      = (*Store)(nil)
+	_ tokens.UsageStore = (*Store)(nil)
+)
 
 // start starts the goroutines that Close stops.
 func (s *Store) start() {
@@ -208,6 +211,8 @@ func (s *Store) Healthy() error {
 }
 
 // Counts returns how many tokens are active, expired and revoked at a time.
+// One that is disabled or whose time has not come counts as active, for it can
+// be used yet; one that was used up counts as expired from its last use on.
 // Revoked ones are exact; between active and expired the end of a token counts
 // by the whole minute. Right after Open, until the tokens have been counted in
 // the background, all numbers are too low.

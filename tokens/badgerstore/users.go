@@ -49,7 +49,7 @@ func (u *Users) All(ctx context.Context) (accounts map[string][]byte, err error)
 func (u *Users) Put(ctx context.Context, name string, data []byte) (err error) {
 	defer u.store.observe("users_put")(&err)
 	switch {
-	case name == "" || len(name) > maxName:
+	case !isUserName(name):
 		return fmt.Errorf("put user: %w: %d bytes", errUserName, len(name))
 	case len(data) > maxRecord:
 		return fmt.Errorf("put user: account of %d bytes, at most %d are taken", len(data), maxRecord)
@@ -65,3 +65,23 @@ func (u *Users) Put(ctx context.Context, name string, data []byte) (err error) {
 	}
 	return nil
 }
+
+// Delete removes one account. That there is none is no error. It is durable
+// when Delete returns. tokens.ErrStoreFull, tokens.ErrStoreClosed.
+func (u *Users) Delete(ctx context.Context, name string) (err error) {
+	defer u.store.observe("users_delete")(&err)
+	if !isUserName(name) {
+		return fmt.Errorf("delete user: %w: %d bytes", errUserName, len(name))
+	}
+	_, err = u.store.submit(ctx, u.store.cfg.roomToChange(), func(*badger.Txn, uint64) (*change, error) {
+		c := &change{}
+		c.remove(userKey(name))
+		return c, nil
+	})
+	if err != nil {
+		return fmt.Errorf("delete user: %w", err)
+	}
+	return nil
+}
+
+func isUserName(name string) bool { return name != "" && len(name) <= maxName }

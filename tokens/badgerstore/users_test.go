@@ -66,10 +66,14 @@ func TestUsersRefuseWhatCannotBeKept(t *testing.T) {
 		"long name":     s.Users().Put(t.Context(), strings.Repeat("n", 4097), nil),
 		"much data":     s.Users().Put(t.Context(), "ada", make([]byte, 512<<10+1)),
 		"ended context": s.Users().Put(ended, "ada", nil),
+
+		"delete no name":       s.Users().Delete(t.Context(), ""),
+		"delete long name":     s.Users().Delete(t.Context(), strings.Repeat("n", 4097)),
+		"delete ended context": s.Users().Delete(ended, "ada"),
 	}
 	for name, err := range rows {
 		if err == nil {
-			t.Errorf("%s: Put succeeds", name)
+			t.Errorf("%s: it succeeds", name)
 		}
 	}
 	if got, err := s.Users().All(t.Context()); err != nil || len(got) != 0 {
@@ -79,11 +83,42 @@ func TestUsersRefuseWhatCannotBeKept(t *testing.T) {
 	if err := s.Users().Put(t.Context(), "ada", nil); !errors.Is(err, tokens.ErrStoreClosed) {
 		t.Errorf("Put = %v, want ErrStoreClosed", err)
 	}
+	if err := s.Users().Delete(t.Context(), "ada"); !errors.Is(err, tokens.ErrStoreClosed) {
+		t.Errorf("Delete = %v, want ErrStoreClosed", err)
+	}
 	if _, err := s.Users().All(t.Context()); !errors.Is(err, tokens.ErrStoreClosed) {
 		t.Errorf("All = %v, want ErrStoreClosed", err)
 	}
 	if err := s.Healthy(); !errors.Is(err, tokens.ErrStoreClosed) {
 		t.Errorf("Healthy = %v, want ErrStoreClosed", err)
+	}
+}
+
+func TestADeletedUserIsGoneAndNoOtherIs(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := openStore(t, badgerstore.Config{Dir: dir})
+	for _, name := range []string{"ada", "ad", "adam"} {
+		if err := s.Users().Put(t.Context(), name, []byte(name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 { // the second time there is none
+		if err := s.Users().Delete(t.Context(), "ada"); err != nil {
+			t.Errorf("Delete = %v", err)
+		}
+		got, err := s.Users().All(t.Context())
+		if err != nil || len(got) != 2 || string(got["ad"]) != "ad" || string(got["adam"]) != "adam" {
+			t.Errorf("accounts are %q, %v", got, err)
+		}
+		closeStore(t, s)
+		s = openStore(t, badgerstore.Config{Dir: dir})
+	}
+	if err := s.Users().Put(t.Context(), "ada", []byte("again")); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.Users().All(t.Context()); err != nil || string(got["ada"]) != "again" {
+		t.Errorf("accounts are %q, %v", got, err)
 	}
 }
 
@@ -124,7 +159,7 @@ func putHourly(t *testing.T, s *badgerstore.Store, base time.Time) {
 		if n > 0 && n < 95 {
 			continue
 		}
-		tok.Revoked = tokens.Revocation{At: base, By: "grace"}
+		tok.Revoked = tokens.Mark{At: base, By: "grace"}
 		if _, err := s.Put(t.Context(), tok); err != nil {
 			t.Fatal(err)
 		}
@@ -169,6 +204,50 @@ func TestCountsFollowTimeAndWrites(t *testing.T) {
 		t.Fatalf("Purge = %d, %v, want 10 expired and 6 revoked ones", n, err)
 	}
 	check(s, 84, 50*time.Hour+time.Minute, [3]int{54, 30, 0})
+}
+
+// TestCountsOfEveryState: what can still be used is active, what was used up
+// is expired.
+func TestCountsOfEveryState(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := openStore(t, badgerstore.Config{Dir: dir})
+	base := numbered(0).Created
+	later := base.Add(time.Hour)
+	spend := func(tok *tokens.Token) { tok.Only.Uses, tok.Used, tok.Spent = 1, 1, base }
+	for n, change := range []func(*tokens.Token){
+		func(*tokens.Token) {},
+		func(tok *tokens.Token) { tok.Disabled = tokens.Mark{At: base, By: "grace"} },
+		func(tok *tokens.Token) { tok.NotBefore = later },
+		spend,
+		func(tok *tokens.Token) { spend(tok); tok.Expires = time.Time{} },
+		func(tok *tokens.Token) { spend(tok); tok.Revoked = tokens.Mark{At: base, By: "grace"} },
+		func(tok *tokens.Token) { tok.Revoked = tokens.Mark{At: base, By: "grace"} },
+	} {
+		tok := numbered(n)
+		tok.Expires = base.Add(24 * time.Hour)
+		var err error
+		if tok.Revision, err = s.Put(t.Context(), tok); err != nil {
+			t.Fatal(err)
+		}
+		change(tok)
+		if _, err := s.Put(t.Context(), tok); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 {
+		if active, expired, revoked := countedWhenReady(t, s, later, 7); active != 3 || expired != 2 || revoked != 2 {
+			t.Errorf("counted are %d, %d, %d, want 3, 2, 2", active, expired, revoked)
+		}
+		closeStore(t, s)
+		s = openStore(t, badgerstore.Config{Dir: dir})
+	}
+	if n, err := s.Purge(t.Context(), later); n != 4 || err != nil {
+		t.Fatalf("Purge = %d, %v, want 4", n, err)
+	}
+	if active, expired, revoked := countedWhenReady(t, s, later, 3); active != 3 || expired != 0 || revoked != 0 {
+		t.Errorf("counted are %d, %d, %d, want 3, 0, 0", active, expired, revoked)
+	}
 }
 
 func TestWritesThatRaceWithCloseAreDoneOrRefused(t *testing.T) {
@@ -253,7 +332,7 @@ func TestACombinedQueryIsBoundedByWhatItReads(t *testing.T) {
 			for i := worker; i < n; i += 32 {
 				tok := numbered(i)
 				if i == n-1 {
-					tok.Scope.Tenant = "other"
+					tok.Scope.Tenant, tok.API, tok.Name = "other", tokens.AccessTokens, "last"
 				}
 				if _, err := s.Put(t.Context(), tok); err != nil {
 					t.Error(err)
@@ -263,7 +342,21 @@ func TestACombinedQueryIsBoundedByWhatItReads(t *testing.T) {
 		})
 	}
 	wait.Wait()
-	q := tokens.Query{Owner: "ada", Tenant: "other"}
+	for _, q := range []tokens.Query{
+		{Owner: "ada", Tenant: "other"}, {Owner: "ada", API: tokens.AccessTokens}, {API: tokens.AccessTokens}, {Name: "last"},
+	} {
+		if pages := pageSizes(t, s, q); fmt.Sprint(pages) != "[0 0 1]" {
+			t.Errorf("%+v: pages have %v tokens, want two empty ones and one with the token", q, pages)
+		}
+	}
+	if pages := pageSizes(t, s, tokens.Query{Owner: "ada", Name: "last"}); fmt.Sprint(pages) != "[1]" {
+		t.Errorf("by owner and name pages have %v tokens, want one with the token", pages)
+	}
+}
+
+// pageSizes returns how many tokens each page of a list has.
+func pageSizes(t *testing.T, s *badgerstore.Store, q tokens.Query) []int {
+	t.Helper()
 	var pages []int
 	for {
 		page, err := s.List(t.Context(), q)
@@ -272,11 +365,8 @@ func TestACombinedQueryIsBoundedByWhatItReads(t *testing.T) {
 		}
 		pages = append(pages, len(page.Tokens))
 		if page.Next == "" {
-			break
+			return pages
 		}
 		q.After = page.Next
-	}
-	if fmt.Sprint(pages) != "[0 0 1]" {
-		t.Errorf("pages have %v tokens, want two empty ones and one with the token", pages)
 	}
 }

@@ -7,6 +7,7 @@ package keyring
 import (
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/hmac"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -43,6 +44,7 @@ type keyID [idSize]byte
 type Ring struct {
 	newest keyID
 	keys   map[keyID]cipher.AEAD
+	derive func(text string) [32]byte // with the newest key; nil = there is none
 }
 
 // idOf tells keys apart without telling anything of them.
@@ -69,6 +71,11 @@ func (r *Ring) add(key []byte) error {
 	}
 	if len(r.keys) == 0 {
 		r.newest = id
+		r.derive = func(text string) [32]byte {
+			mac := hmac.New(sha256.New, key)
+			mac.Write([]byte("tollgate derived\x00" + text))
+			return [32]byte(mac.Sum(nil))
+		}
 	}
 	r.keys[id] = aead
 	return nil
@@ -114,6 +121,11 @@ func (r *Ring) Open(sealed tokens.Sealed, recordID string) (tokens.Secret, error
 func (r *Ring) Current(sealed tokens.Sealed) bool {
 	return len(r.keys) > 0 && len(sealed) >= overhead && sealed[0] == version && keyID(sealed[1:header]) == r.newest
 }
+
+// Derive returns 32 bytes that are always the same for a text, as long as the
+// newest key is, and that nobody can tell who has not got the key. It panics if
+// the ring is empty.
+func (r *Ring) Derive(text string) [32]byte { return r.derive(text) }
 
 // bound returns what the tag covers beside the secret. The header's length is
 // fixed, so no two pairs give the same bytes.

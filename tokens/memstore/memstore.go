@@ -19,29 +19,42 @@ import (
 )
 
 var (
-	errIncomplete  = errors.New("token has no id or no hash")
-	errIdentity    = errors.New("hash, owner and scope of a token never change")
-	errTime        = errors.New("time is before 1970")
-	errNoSelection = errors.New("query names neither an owner nor a tenant")
+	errIncomplete = errors.New("token has no id or no hash")
+	errIdentity   = errors.New("hash, API, name, owner and scope of a token never change")
+	errTime       = errors.New("time is before 1970")
+	errRights     = errors.New("token has rights that are not known")
+	errUses       = errors.New("token was used more often than it may be")
 )
 
 const maxPurge = 1000
 
-// Store implements tokens.Store. New makes one; there is nothing to close.
+// Store implements tokens.Store and tokens.UsageStore. New makes one; there is
+// nothing to close.
 // Unlike a store on disk it is never full, and a page of a list costs what
 // all tokens cost.
 type Store struct {
 	mu       sync.RWMutex // guards what follows
 	byID     map[tokens.ID]*tokens.Token
 	ids      map[tokens.Hash]tokens.ID
-	revision uint64 // of the last write
+	revision uint64             // of the last write
+	names    map[name]tokens.ID // the token that was given the name last
+	usages   map[tokens.ID]tokens.Usage
 }
 
-var _ tokens.Store = (*Store)(nil)
+// name is a token's, which is unique among its owner's that have not ended.
+type name struct{ owner, name string }
+
+var (
+	_ tokens.Store      = (*Store)(nil)
+	_ tokens.UsageStore = (*Store)(nil)
+)
 
 // New returns an empty store.
 func New() *Store {
-	return &Store{byID: make(map[tokens.ID]*tokens.Token), ids: make(map[tokens.Hash]tokens.ID)}
+	return &Store{
+		byID: make(map[tokens.ID]*tokens.Token), ids: make(map[tokens.Hash]tokens.ID),
+		names: make(map[name]tokens.ID), usages: make(map[tokens.ID]tokens.Usage),
+	}
 }
 
 // ByHash implements tokens.Store.
@@ -78,11 +91,11 @@ func (s *Store) Put(ctx context.Context, t *tokens.Token) (uint64, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	if t.ID == "" || t.Hash == (tokens.Hash{}) {
-		return 0, fmt.Errorf("put token: %w", errIncomplete)
+	if err := checkToken(t); err != nil {
+		return 0, fmt.Errorf("put token: %w", err)
 	}
 	stored := t.Clone()
-	for _, at := range []*time.Time{&stored.Created, &stored.Expires, &stored.Revoked.At} {
+	for _, at := range []*time.Time{&stored.Created, &stored.NotBefore, &stored.Expires, &stored.Spent, &stored.Disabled.At, &stored.Revoked.At} {
 		if !at.IsZero() && at.UnixMilli() < 0 {
 			return 0, fmt.Errorf("put token: %w", errTime)
 		}
@@ -93,10 +106,34 @@ func (s *Store) Put(ctx context.Context, t *tokens.Token) (uint64, error) {
 	if err := s.check(stored); err != nil {
 		return 0, fmt.Errorf("put token: %w", err)
 	}
+	if t.Name != "" && s.revives(stored) {
+		s.names[name{t.Owner, t.Name}] = t.ID
+	}
 	s.revision++
 	stored.Revision = s.revision
 	s.byID[stored.ID], s.ids[stored.Hash] = stored, stored.ID
 	return stored.Revision, nil
+}
+
+// checkToken refuses what no token can be.
+func checkToken(t *tokens.Token) error {
+	if t.ID == "" || t.Hash == (tokens.Hash{}) {
+		return errIncomplete
+	}
+	rights := t.Ceiling
+	for _, a := range t.Allowed {
+		rights |= a.Permissions
+	}
+	switch {
+	case !tokens.Everything.Covers(rights):
+		return errRights
+	case t.Used > t.Only.Uses:
+		return errUses
+	}
+	if err := t.Allowed.Validate(); err != nil {
+		return err
+	}
+	return t.Only.Validate()
 }
 
 // check is called with mu held.
@@ -106,27 +143,82 @@ func (s *Store) check(t *tokens.Token) error {
 		if _, taken := s.ids[t.Hash]; taken || known {
 			return tokens.ErrExists
 		}
-		return nil
+		return s.checkName(t)
 	}
 	switch {
 	case !known:
 		return tokens.ErrUnknown
 	case old.Revision != t.Revision:
 		return tokens.ErrConflict
-	case old.Hash != t.Hash || old.Owner != t.Owner || old.Scope != t.Scope:
+	case old.Hash != t.Hash || old.API != t.API || old.Name != t.Name || old.Owner != t.Owner || old.Scope != t.Scope:
 		return errIdentity
-	default:
+	case !s.revives(t):
 		return nil
 	}
+	return s.checkName(t)
+}
+
+// revives reports whether a write makes a token live, or live longer than it did:
+// its name may have been given again. It is called with mu held.
+func (s *Store) revives(t *tokens.Token) bool {
+	old, known := s.byID[t.ID]
+	if !known {
+		return true
+	}
+	return !closed(t) && (closed(old) || placeOf(t).compare(placeOf(old)) > 0)
+}
+
+// closed reports whether the token ended by something that was done to it.
+func closed(t *tokens.Token) bool { return !t.Revoked.At.IsZero() || !t.Spent.IsZero() }
+
+// checkName is called with mu held. The name is free if who was given it last
+// had ended when t was created.
+func (s *Store) checkName(t *tokens.Token) error {
+	if t.Name == "" {
+		return nil
+	}
+	holder, taken := s.byID[s.names[name{t.Owner, t.Name}]]
+	if taken && holder.ID != t.ID && !holder.EndedAt(t.Created) {
+		return tokens.ErrName
+	}
+	return nil
+}
+
+// AddUsages implements tokens.UsageStore.
+func (s *Store) AddUsages(ctx context.Context, all []tokens.Usage) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, u := range all {
+		if _, known := s.byID[u.ID]; known {
+			u.At = u.At.Truncate(time.Millisecond).UTC()
+			s.usages[u.ID] = s.usages[u.ID].Merge(u)
+		}
+	}
+	return nil
+}
+
+// Usages implements tokens.UsageStore.
+func (s *Store) Usages(ctx context.Context, ids []tokens.ID) ([]tokens.Usage, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	all := make([]tokens.Usage, len(ids))
+	for i, id := range ids {
+		all[i] = s.usages[id]
+		all[i].ID = id
+	}
+	return all, nil
 }
 
 // List implements tokens.Store.
 func (s *Store) List(ctx context.Context, q tokens.Query) (tokens.Page, error) {
 	if err := ctx.Err(); err != nil {
 		return tokens.Page{}, err
-	}
-	if q.Owner == "" && q.Tenant == "" {
-		return tokens.Page{}, fmt.Errorf("list tokens: %w", errNoSelection)
 	}
 	from, err := parseCursor(q)
 	if err != nil {
@@ -167,6 +259,10 @@ func (s *Store) Purge(ctx context.Context, before time.Time) (int, error) {
 		if end := t.Ends(); !end.IsZero() && end.Before(before) {
 			delete(s.byID, id)
 			delete(s.ids, t.Hash)
+			delete(s.usages, id)
+			if s.names[name{t.Owner, t.Name}] == id {
+				delete(s.names, name{t.Owner, t.Name})
+			}
 			removed++
 		}
 	}
@@ -234,7 +330,7 @@ func parseCursor(q tokens.Query) (place, error) {
 	return place{end: ms, id: tokens.ID(id)}, nil
 }
 
-// sum binds a cursor to whom its list is of.
+// sum binds a cursor to whom its list is of, or to the list of all.
 func sum(q tokens.Query, text string) string {
 	return fmt.Sprintf("%08x", crc32.ChecksumIEEE(fmt.Appendf(nil, "%q %q %s", q.Owner, q.Tenant, text)))
 }

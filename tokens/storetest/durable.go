@@ -19,6 +19,9 @@ func RunDurable(t *testing.T, open func(t *testing.T, dir string) (tokens.Store,
 		"what was purged stays away":           durablePurge,
 		"a revision from before still counts":  durableRevision,
 		"a cursor from before still goes on":   durableCursor,
+		"a disabled token stays so":            durableDisabled,
+		"a taken name stays taken":             durableName,
+		"a usage is there again and adds up":   durableUsage,
 		"a closed store refuses with an error": nil,
 	}
 	for name, check := range clauses {
@@ -71,6 +74,36 @@ func durableRevocation(t *testing.T, reopen func() tokens.Store) {
 	}
 }
 
+func durableDisabled(t *testing.T, reopen func() tokens.Store) {
+	tok := put(t, reopen(), sample(1))
+	want := disable(t, reopen(), tok, after(time.Minute))
+	s := reopen()
+	equal(t, "disabled", byID(t, s, tok.ID), want)
+	listed(t, s, "live", tokens.Query{Owner: "ada", LiveAt: epoch()}, 1)
+	want = disable(t, s, want, time.Time{})
+	equal(t, "enabled", byID(t, reopen(), tok.ID), want)
+}
+
+func durableName(t *testing.T, reopen func() tokens.Store) {
+	tok := put(t, reopen(), named(1, "deploy"))
+	s := reopen()
+	nameTaken(t, s, "after opening again", named(2, "deploy"))
+	listed(t, s, "the one that has it", tokens.Query{Owner: "ada", Name: "deploy"}, 1)
+	revoke(t, s, tok, epoch())
+	put(t, reopen(), named(2, "deploy"))
+	nameTaken(t, reopen(), "given again", named(3, "deploy"))
+}
+
+func durableUsage(t *testing.T, reopen func() tokens.Store) {
+	s := reopen()
+	put(t, s, sample(1))
+	use(t, s, usageOf(1, 3, epoch(), "first"))
+	s = reopen()
+	used(t, s, "after opening again", usageOf(1, 3, epoch(), "first"))
+	use(t, s, usageOf(1, 4, after(time.Second), "second"))
+	used(t, reopen(), "after adding", usageOf(1, 7, after(time.Second), "second"))
+}
+
 func durablePurge(t *testing.T, reopen func() tokens.Store) {
 	s := reopen()
 	put(t, s, sample(1))
@@ -116,6 +149,11 @@ func closedRefuses(t *testing.T, s tokens.Store) {
 		"Put":    func() error { _, err := s.Put(ctx, sample(2)); return err },
 		"List":   func() error { _, err := s.List(ctx, tokens.Query{Owner: "ada"}); return err },
 		"Purge":  func() error { _, err := s.Purge(ctx, after(24*time.Hour)); return err },
+		"Named":  func() error { _, err := s.List(ctx, tokens.Query{Owner: "ada", Name: "name 1"}); return err },
+		"AddUsages": func() error {
+			return usageStore(t, s).AddUsages(ctx, []tokens.Usage{usageOf(1, 1, epoch(), "")})
+		},
+		"Usages": func() error { _, err := usageStore(t, s).Usages(ctx, []tokens.ID{sample(1).ID}); return err },
 	}
 	for name, call := range calls {
 		if err := call(); !errors.Is(err, tokens.ErrStoreClosed) {

@@ -18,6 +18,7 @@ func pageClauses() []clause {
 		{"a cursor outlives its token", cursorOutlivesToken},
 		{"a cursor is printable and safe in a query", cursorIsSafe},
 		{"a cursor that List did not give is refused", badCursorIsRefused},
+		{"a cursor of another list is refused", othersCursorIsRefused},
 		{"what stays is listed once while others write", listIsStable},
 	}
 }
@@ -57,13 +58,16 @@ func cursorGoesOn(t *testing.T, s tokens.Store) {
 	const n = 25
 	putMany(t, s, n)
 	for limit := 1; limit <= n+1; limit++ {
-		got := list(t, s, tokens.Query{Tenant: "acme", Limit: limit})
-		if len(got) != n {
-			t.Fatalf("limit %d: %d tokens in all, want %d", limit, len(got), n)
-		}
-		for i, tok := range got {
-			if tok.ID != sample(i).ID {
-				t.Fatalf("limit %d: %s in place %d", limit, tok.ID, i)
+		for _, q := range []tokens.Query{{Owner: "ada"}, {Tenant: "acme"}, {}} {
+			q.Limit = limit
+			got := list(t, s, q)
+			if len(got) != n {
+				t.Fatalf("%+v: %d tokens in all, want %d", q, len(got), n)
+			}
+			for i, tok := range got {
+				if tok.ID != sample(i).ID {
+					t.Fatalf("%+v: %s in place %d", q, tok.ID, i)
+				}
 			}
 		}
 	}
@@ -122,9 +126,25 @@ func badCursorIsRefused(t *testing.T, s tokens.Store) {
 			t.Errorf("List after %q = %v, want ErrBadCursor", c, err)
 		}
 	}
-	q = tokens.Query{Owner: "bob", After: page.Next}
-	if _, err := s.List(t.Context(), q); !errors.Is(err, tokens.ErrBadCursor) {
-		t.Errorf("List with the cursor of another owner = %v, want ErrBadCursor", err)
+}
+
+func othersCursorIsRefused(t *testing.T, s tokens.Store) {
+	putMany(t, s, 5)
+	lists := []tokens.Query{{Owner: "ada"}, {Tenant: "acme"}, {Owner: "bob"}, {Tenant: "ada"}, {}}
+	for _, from := range lists {
+		from.Limit = 2
+		page, err := s.List(t.Context(), from)
+		if err != nil {
+			t.Fatalf("List(%+v) = %v", from, err)
+		}
+		for _, to := range lists {
+			if to.After = page.Next; page.Next == "" || to.Owner == from.Owner && to.Tenant == from.Tenant {
+				continue
+			}
+			if _, err := s.List(t.Context(), to); !errors.Is(err, tokens.ErrBadCursor) {
+				t.Errorf("List(%+v) with a cursor of %+v = %v, want ErrBadCursor", to, from, err)
+			}
+		}
 	}
 }
 
@@ -142,9 +162,13 @@ func listIsStable(t *testing.T, s tokens.Store) {
 	for worker := range 4 {
 		wait.Go(func() { disturb(t, s, worker, stop) })
 	}
-	for range 20 {
+	for n := range 20 {
 		seen := map[tokens.ID]int{}
-		for _, tok := range list(t, s, tokens.Query{Owner: "ada", Limit: 7}) {
+		q := tokens.Query{Owner: "ada", Limit: 7}
+		if n%2 == 0 {
+			q.Owner = "" // that is the list of all
+		}
+		for _, tok := range list(t, s, q) {
 			seen[tok.ID]++
 		}
 		for n := range stay {
@@ -167,7 +191,7 @@ func disturb(t *testing.T, s tokens.Store, worker int, stop <-chan struct{}) {
 		revision, err := s.Put(t.Context(), tok)
 		if err == nil && n%2 == 0 {
 			tok.Revision = revision
-			tok.Revoked = tokens.Revocation{At: after(-time.Hour), By: "grace"}
+			tok.Revoked = tokens.Mark{At: after(-time.Hour), By: "grace"}
 			_, err = s.Put(t.Context(), tok)
 		}
 		if err == nil && n%10 == 0 {

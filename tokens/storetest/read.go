@@ -3,6 +3,8 @@ package storetest
 import (
 	"context"
 	"errors"
+	"math"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -48,14 +50,27 @@ func fieldsComeBack(t *testing.T, s tokens.Store) {
 	odd := "\x00 \xff\xfe é 日本 \U0001F511 / % \n"
 	rows := map[string]*tokens.Token{
 		"everything": with(1, func(tok *tokens.Token) {
-			tok.Revoked = tokens.Revocation{At: after(time.Minute), By: "grace"}
+			tok.Used, tok.Spent = tok.Only.Uses, after(time.Second)
+			tok.Disabled = tokens.Mark{At: after(2 * time.Second), By: "hopper"}
+			tok.Revoked = tokens.Mark{At: after(time.Minute), By: "grace"}
 		}),
 		"the least": {ID: "2", Hash: tokens.HashOf("2")},
 		"odd bytes": with(3, func(tok *tokens.Token) {
 			tok.API, tok.Owner, tok.Creator, tok.AccessKey = tokens.API(odd), odd, odd, odd
 			tok.Scope = tokens.Scope{Tenant: odd, Domain: odd}
 			tok.Secret = tokens.Sealed(odd)
+			tok.Name, tok.Tenants, tok.Roles = odd, []string{odd, "", odd}, []string{"", odd}
+			tok.Disabled.By, tok.Revoked.By = odd, odd
 			tok.Meta = []tokens.Meta{{Name: odd, Value: odd}, {}, {Name: odd, Value: odd}}
+		}),
+		"empty lists": with(10, func(tok *tokens.Token) {
+			tok.Tenants, tok.Roles, tok.Meta, tok.Allowed = []string{}, []string{}, []tokens.Meta{}, tokens.Allowances{}
+			tok.Only = tokens.Restrictions{Addresses: []netip.Prefix{}, Agents: []tokens.Agent{}, Types: []string{}, Tags: []string{}}
+			tok.Used = 0
+		}),
+		"the most": with(11, func(tok *tokens.Token) {
+			tok.Only.SizeBelow, tok.Only.Uses, tok.Used = math.MaxInt64, math.MaxUint32, math.MaxUint32
+			tok.Ceiling = tokens.Everything
 		}),
 		"never ends":      endingAt(4, time.Time{}),
 		"ends in 1970":    endingAt(5, time.UnixMilli(0).UTC()),
@@ -97,6 +112,9 @@ func readsAreCopies(t *testing.T, s tokens.Store) {
 func spoil(tok *tokens.Token) {
 	tok.Secret[0] ^= 0xff
 	tok.Meta[0].Value = "spoilt"
+	tok.Tenants[0], tok.Roles[0], tok.Only.Types[0], tok.Only.Tags[0] = "spoilt", "spoilt", "spoilt", "spoilt"
+	tok.Only.Addresses[0], tok.Only.Agents[0].Text = netip.Prefix{}, "spoilt"
+	tok.Allowed[0].Permissions, tok.Allowed[0].Resources[0] = tokens.Everything, "spoilt"
 	tok.Owner, tok.Expires = "mallory", time.Time{}
 	tok.Revision++
 }

@@ -26,11 +26,18 @@ const faultEnv = "TOLLGATE_STORETEST_FAULT"
 // faulty is a good store with one fault.
 type faulty struct {
 	tokens.Store
+	usages
 	byHash func(context.Context, tokens.Hash) (*tokens.Token, error)
 	byID   func(context.Context, tokens.ID) (*tokens.Token, error)
 	put    func(context.Context, *tokens.Token) (uint64, error)
 	list   func(context.Context, tokens.Query) (tokens.Page, error)
 	purge  func(context.Context, time.Time) (int, error)
+}
+
+// usages is the other half of a store.
+type usages interface {
+	AddUsages(ctx context.Context, all []tokens.Usage) error
+	Usages(ctx context.Context, ids []tokens.ID) ([]tokens.Usage, error)
 }
 
 func (f faulty) ByHash(ctx context.Context, h tokens.Hash) (*tokens.Token, error) {
@@ -72,7 +79,7 @@ func (f faulty) Purge(ctx context.Context, before time.Time) (int, error) {
 func with(spoil func(good tokens.Store, f *faulty)) func() tokens.Store {
 	return func() tokens.Store {
 		good := memstore.New()
-		f := faulty{Store: good}
+		f := faulty{Store: good, usages: good}
 		spoil(good, &f)
 		return f
 	}
@@ -81,7 +88,9 @@ func with(spoil func(good tokens.Store, f *faulty)) func() tokens.Store {
 // faults returns every fault that the suite must find.
 func faults() map[string]func() tokens.Store {
 	all := make(map[string]func() tokens.Store)
-	for _, some := range []map[string]func() tokens.Store{readFaults(), writeFaults(), listFaults(), purgeFaults()} {
+	for _, some := range []map[string]func() tokens.Store{
+		readFaults(), writeFaults(), fieldFaults(), listFaults(), selectFaults(), nameFaults(), purgeFaults(), usageFaults(),
+	} {
 		maps.Copy(all, some)
 	}
 	return all
@@ -195,7 +204,10 @@ func purgeFaults() map[string]func() tokens.Store {
 
 func TestSuitePassesAGoodStore(t *testing.T) {
 	t.Parallel()
-	storetest.Run(t, func(*testing.T) tokens.Store { return faulty{Store: memstore.New()} })
+	storetest.Run(t, func(*testing.T) tokens.Store {
+		good := memstore.New()
+		return faulty{Store: good, usages: good}
+	})
 }
 
 // TestSuiteFindsEveryFault runs the suite in a process for each fault, and the

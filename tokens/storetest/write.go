@@ -110,6 +110,9 @@ func identityIsFixed(t *testing.T, s tokens.Store) {
 	want := put(t, s, sample(1))
 	rows := map[string]func(*tokens.Token){
 		"hash":   func(tok *tokens.Token) { tok.Hash = tokens.HashOf("another") },
+		"API":    func(tok *tokens.Token) { tok.API = tokens.AccessTokens },
+		"name":   func(tok *tokens.Token) { tok.Name = "another" },
+		"no one": func(tok *tokens.Token) { tok.Name = "" },
 		"owner":  func(tok *tokens.Token) { tok.Owner = "mallory" },
 		"tenant": func(tok *tokens.Token) { tok.Scope.Tenant = "evil" },
 		"domain": func(tok *tokens.Token) { tok.Scope.Domain = "" },
@@ -148,14 +151,20 @@ func timesAreMilliseconds(t *testing.T, s tokens.Store) {
 	tok := with(1, func(tok *tokens.Token) {
 		tok.Created = epoch().Add(999_999).In(east)
 		tok.Expires = after(time.Hour).Add(999_999).In(east)
-		tok.Revoked = tokens.Revocation{At: after(time.Minute).Add(1).In(east), By: "grace"}
+		tok.NotBefore = after(2 * time.Minute).Add(999_999).In(east)
+		tok.Spent = after(3 * time.Minute).Add(999_999).In(east)
+		tok.Disabled = tokens.Mark{At: after(4 * time.Minute).Add(1).In(east), By: "grace"}
+		tok.Revoked = tokens.Mark{At: after(time.Minute).Add(1).In(east), By: "grace"}
 	})
 	put(t, s, tok)
 	got := byID(t, s, tok.ID)
 	want := map[string][2]time.Time{
-		"created": {got.Created, epoch()},
-		"expires": {got.Expires, after(time.Hour)},
-		"revoked": {got.Revoked.At, after(time.Minute)},
+		"created":  {got.Created, epoch()},
+		"expires":  {got.Expires, after(time.Hour)},
+		"begins":   {got.NotBefore, after(2 * time.Minute)},
+		"used up":  {got.Spent, after(3 * time.Minute)},
+		"disabled": {got.Disabled.At, after(4 * time.Minute)},
+		"revoked":  {got.Revoked.At, after(time.Minute)},
 	}
 	for name, pair := range want {
 		if pair[0] != pair[1] {
@@ -167,8 +176,18 @@ func timesAreMilliseconds(t *testing.T, s tokens.Store) {
 // almostZeroIsRefused: rounded down to milliseconds, the time would be the
 // zero time, and the token would live for ever.
 func almostZeroIsRefused(t *testing.T, s tokens.Store) {
-	if _, err := s.Put(t.Context(), endingAt(1, time.Time{}.Add(1))); err == nil {
-		t.Error("Put succeeds")
+	almost := time.Time{}.Add(1)
+	rows := map[string]func(*tokens.Token){
+		"expires":  func(tok *tokens.Token) { tok.Expires = almost },
+		"begins":   func(tok *tokens.Token) { tok.NotBefore = almost },
+		"used up":  func(tok *tokens.Token) { tok.Spent = almost },
+		"disabled": func(tok *tokens.Token) { tok.Disabled.At = almost },
+		"revoked":  func(tok *tokens.Token) { tok.Revoked.At = almost },
+	}
+	for name, change := range rows {
+		if _, err := s.Put(t.Context(), with(1, change)); err == nil {
+			t.Errorf("%s: Put succeeds", name)
+		}
 	}
 	if _, err := s.ByID(t.Context(), sample(1).ID); !errors.Is(err, tokens.ErrUnknown) {
 		t.Errorf("ByID = %v, want ErrUnknown", err)

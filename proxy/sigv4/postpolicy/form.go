@@ -209,6 +209,10 @@ func (f *Form) Key() (string, error) {
 	return key, nil
 }
 
+// FileType returns the Content-Type that the file itself has; "" if it has
+// none.
+func (f *Form) FileType() string { return f.file.contentType }
+
 // FileName returns the name of the file less its directories; "" if the form
 // has none.
 func (f *Form) FileName() string { return f.file.filename }

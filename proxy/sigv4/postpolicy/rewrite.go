@@ -32,6 +32,9 @@ type Resign struct {
 	// (ISO 8601 basic), since both are in the policy; Rewrite asks for them with
 	// an empty text first.
 	Sign func(policy string) (credential, date, signature string)
+	// Watch, if it is not nil, wraps the content of the file: an error of the
+	// reader that it returns ends the form.
+	Watch func(file io.Reader) io.Reader
 }
 
 // Rewrite returns the form for the storage, once: its Content-Type, the exact
@@ -77,6 +80,9 @@ func (f *Form) Rewrite(r Resign) (contentType string, length int64, body io.Read
 		contentType = "multipart/form-data; boundary=" + f.boundary
 	}
 	out := &rewritten{prefix: prefix, file: f.content(), room: room, closing: f.closing()}
+	if r.Watch != nil {
+		out.file = r.Watch(out.file)
+	}
 	return contentType, int64(len(prefix)) + room, out, nil
 }
 
@@ -174,7 +180,7 @@ func (f *Form) newPolicy(r Resign, fields []field) (string, error) {
 // rewritten is the body for the storage.
 type rewritten struct {
 	prefix  []byte
-	file    *fileReader
+	file    io.Reader
 	closing []byte // what is not given out yet
 	room    int64  // bytes still to come behind prefix
 	filled  int64  // bytes of the epilogue given out

@@ -1,0 +1,147 @@
+package proxy
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"tollgate/proxy/s3"
+	"tollgate/proxy/sigv4"
+	"tollgate/proxy/upstream"
+	"tollgate/tokens"
+)
+
+// errExists: only a new object may be made, and there is one.
+var errExists = errors.New("object exists already")
+
+// answer keeps what a storage answers to the gateway itself.
+type answer struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+// Header implements http.ResponseWriter.
+func (a *answer) Header() http.Header { return a.header }
+
+// WriteHeader implements http.ResponseWriter.
+func (a *answer) WriteHeader(status int) {
+	if status >= http.StatusOK {
+		a.status = status
+	}
+}
+
+// Write implements http.ResponseWriter. It fails beyond s3.MaxAnswer.
+func (a *answer) Write(p []byte) (int, error) {
+	if a.body.Len()+len(p) > s3.MaxAnswer {
+		return 0, errUneditable
+	}
+	return a.body.Write(p)
+}
+
+// inquire asks the storage something about the object of the request that the
+// gateway itself wants to know.
+func (x *exchange) inquire(method, query string) (*answer, error) {
+	signer, now := x.route.storage.signer, x.now
+	request := &http.Request{Method: method, Header: http.Header{"User-Agent": {"tollgate"}}, Body: http.NoBody, URL: &url.URL{}}
+	target := x.path
+	if query != "" {
+		target += "?" + query
+	}
+	out := &upstream.Outgoing{
+		Request: request.WithContext(x.in.Context()), Target: target,
+		Sign: func(host string, h http.Header) {
+			signer.Sign(now(), &sigv4.View{Method: method, Host: host, Path: x.path, Query: query, Header: h}, sigv4.EmptyDigest)
+		},
+	}
+	a := &answer{header: make(http.Header)}
+	_, err := x.route.upstream.Forward(a, out)
+	return a, err
+}
+
+// checkWhole refuses an upload in parts whose parts, each small enough, are
+// together larger than the token allows. The storage knows their sizes,
+// whichever gateway they came through.
+func (x *exchange) checkWhole(document []byte) error {
+	only := x.only()
+	if only == nil || only.SizeBelow == 0 {
+		return nil
+	}
+	numbers, err := s3.CompletedParts(document)
+	if err != nil {
+		return err
+	}
+	sizes, err := x.partSizes()
+	if err != nil {
+		return err
+	}
+	var total int64
+	for _, n := range numbers {
+		total += sizes[n] // a part that is not there is for the storage to refuse
+		if !only.AcceptsSize(total) {
+			return tooLarge()
+		}
+	}
+	return nil
+}
+
+// partSizes asks the storage for the parts of the upload that the request is
+// about.
+func (x *exchange) partSizes() (map[int]int64, error) {
+	asked, err := url.ParseQuery(x.outgoingQuery())
+	if err != nil {
+		return nil, fmt.Errorf("%w: a query that cannot be read", ErrBadTarget)
+	}
+	sizes := make(map[int]int64)
+	for marker, last := 0, -1; marker > last; {
+		query := url.Values{"uploadId": asked["uploadId"], "max-parts": {strconv.Itoa(s3.MaxListedParts)}}
+		if marker > 0 {
+			query.Set("part-number-marker", strconv.Itoa(marker))
+		}
+		a, err := x.inquire(http.MethodGet, query.Encode())
+		if err != nil {
+			return nil, err
+		}
+		if a.status != http.StatusOK {
+			return nil, fmt.Errorf("%w: list of parts: status %d", s3.ErrMalformedAnswer, a.status)
+		}
+		page, err := s3.ParseParts(a.body.Bytes())
+		if err != nil {
+			return nil, err
+		}
+		for n, size := range page.Sizes {
+			sizes[n] = size
+		}
+		if last = marker; page.Next > 0 {
+			marker = page.Next
+		}
+	}
+	return sizes, nil
+}
+
+// checkNew refuses what would replace an object, where only new ones may be
+// made. The storage is asked to refuse it too, which holds against others that
+// write at the same time; not every storage does.
+func (x *exchange) checkNew(grant tokens.Grant) error {
+	if !grant.NewOnly() || x.route.storage == nil {
+		return nil
+	}
+	switch x.operation.Name {
+	case "PutObject", "CompleteMultipartUpload":
+	default:
+		return nil
+	}
+	a, err := x.inquire(http.MethodHead, "")
+	switch {
+	case err != nil:
+		return err
+	case a.status == http.StatusNotFound:
+		return nil
+	case a.status < http.StatusMultipleChoices:
+		return errExists
+	}
+	return fmt.Errorf("%w: HEAD: status %d", s3.ErrMalformedAnswer, a.status)
+}

@@ -1,0 +1,236 @@
+package proxy
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"tollgate/proxy/s3"
+	"tollgate/proxy/sigv4"
+	"tollgate/tokens"
+)
+
+// circumstances are from where and with what the request comes. An agent that
+// is named twice is none that a token can allow.
+func (x *exchange) circumstances() tokens.Circumstances {
+	return tokens.Circumstances{Client: x.origin.Client, Agent: strings.Join(x.in.Header["User-Agent"], ", ")}
+}
+
+// only returns the restrictions of the caller's token; nil = there are none.
+func (x *exchange) only() *tokens.Restrictions {
+	if t := x.caller.Token; t != nil && !t.Only.IsZero() {
+		return &t.Only
+	}
+	return nil
+}
+
+// restrict adds to an action what the restrictions of a token need to know.
+func (x *exchange) restrict(a *tokens.Action) error {
+	a.From = x.circumstances()
+	if x.only() == nil {
+		return nil
+	}
+	stores, err := x.upload()
+	if err != nil {
+		return err
+	}
+	stores.Tags, err = x.tags(stores.Tags)
+	a.Stores = stores
+	return err
+}
+
+// upload says what the request stores, as far as its head tells.
+func (x *exchange) upload() (*tokens.Upload, error) {
+	declared := tokens.Upload{Type: declaredType(x.in.Header["Content-Type"]), Size: x.bodySize()}
+	if x.route.storage != nil {
+		return x.storedUpload(declared)
+	}
+	switch x.in.Method {
+	case http.MethodPut, http.MethodPost, http.MethodPatch:
+		return &declared, nil
+	case "COPY":
+		return unseen(), nil
+	}
+	if _, known := verbs[x.in.Method]; !known && x.in.Method != http.MethodOptions {
+		return &declared, nil
+	}
+	return &tokens.Upload{Untyped: true}, nil
+}
+
+// unseen is an object whose type and size nobody looks at, such as the source
+// of a copy: a token that restricts either does not allow it.
+func unseen() *tokens.Upload { return &tokens.Upload{Size: math.MaxInt64} }
+
+// storedUpload says what a request to an S3 storage stores.
+func (x *exchange) storedUpload(declared tokens.Upload) (*tokens.Upload, error) {
+	switch x.operation.Name {
+	case "PutObject":
+		return &declared, nil
+	case "CreateMultipartUpload":
+		declared.Size = 0 // parts are counted when they come, and all of them in the end
+		return &declared, nil
+	case "UploadPart":
+		return &tokens.Upload{Untyped: true, Size: declared.Size}, nil
+	case "CopyObject", "UploadPartCopy":
+		return unseen(), nil
+	case "PostObject":
+		return x.formUpload()
+	}
+	return &tokens.Upload{Untyped: true}, nil
+}
+
+// formUpload says what a form stores. Its file is counted while it streams.
+func (x *exchange) formUpload() (*tokens.Upload, error) {
+	u := &tokens.Upload{Size: -1}
+	if x.form == nil {
+		return u, nil
+	}
+	kind, given := x.form.Get("content-type")
+	if !given {
+		kind = x.form.FileType()
+	}
+	u.Type = declaredType([]string{kind})
+	if document, given := x.form.Get("tagging"); given {
+		var err error
+		if u.Tags, err = s3.DocumentTags([]byte(document)); err != nil {
+			return nil, err
+		}
+	}
+	return u, nil
+}
+
+// bodySize is how many bytes are stored of the body; -1 = it is not said.
+func (x *exchange) bodySize() int64 {
+	if s := x.signature; s != nil && s.Payload.Streams() {
+		return s.DecodedLength
+	}
+	return x.in.ContentLength
+}
+
+// declaredType returns the media type that a request declares, without its
+// parameters; empty = none that has one reading.
+func declaredType(values []string) string {
+	if len(values) != 1 {
+		return ""
+	}
+	kind, _, err := mime.ParseMediaType(values[0])
+	if err != nil {
+		return ""
+	}
+	return kind
+}
+
+// tagArguments are the names under which plain services take tags.
+var tagArguments = []string{"tag", "tag[]", "tags", "tags[]"}
+
+// tags returns the tags that the request carries, beside those that are known
+// already: in the header of S3, and for a plain service in its query.
+func (x *exchange) tags(known []string) ([]string, error) {
+	for name, values := range x.in.Header {
+		if plainName(name) != "x-amz-tagging" {
+			continue
+		}
+		for _, value := range values {
+			more, err := s3.HeaderTags(value)
+			if err != nil {
+				return nil, err
+			}
+			known = append(known, more...)
+		}
+	}
+	query, err := url.ParseQuery(x.query)
+	if err != nil {
+		return nil, fmt.Errorf("%w: a query that cannot be read", ErrBadTarget)
+	}
+	if x.route.storage != nil { // a presigned URL can hold the header
+		for name, values := range query {
+			if strings.EqualFold(name, "x-amz-tagging") {
+				more, err := s3.HeaderTags(strings.Join(values, "&"))
+				if err != nil {
+					return nil, err
+				}
+				known = append(known, more...)
+			}
+		}
+		return known, nil
+	}
+	for _, name := range tagArguments {
+		for _, value := range query[name] {
+			for tag := range strings.SplitSeq(value, ",") {
+				known = append(known, strings.TrimSpace(tag))
+			}
+		}
+	}
+	return known, nil
+}
+
+// stored wraps the body of an upload so that what can only be judged while it
+// flows is: its size, and its type where the contents are looked at.
+func (x *exchange) stored(body io.Reader) io.Reader {
+	only := x.only()
+	if only == nil || x.action.Stores == nil {
+		return body
+	}
+	if len(only.Types) > 0 && x.rules.sniffs && x.isSniffable() {
+		body = &sniffedBody{source: body, only: only, coded: x.isCoded()}
+	}
+	if only.SizeBelow > 0 {
+		body = &boundedBody{source: body, left: only.SizeBelow - 1}
+	}
+	return body
+}
+
+// isSniffable reports whether the body begins with the beginning of an object.
+func (x *exchange) isSniffable() bool {
+	if x.operation.Name == "UploadPart" {
+		query, err := url.ParseQuery(x.query)
+		return err != nil || query.Get("partNumber") == "1"
+	}
+	return !x.action.Stores.Untyped
+}
+
+// isCoded reports whether a body is coded, so that its type cannot be seen.
+func (x *exchange) isCoded() bool {
+	values := x.in.Header["Content-Encoding"]
+	if x.form != nil {
+		field, _ := x.form.Get("content-encoding")
+		values = []string{field}
+	}
+	for _, v := range values {
+		for coding := range strings.SplitSeq(v, ",") {
+			coding = strings.ToLower(strings.Trim(coding, " \t"))
+			if coding != "" && coding != "aws-chunked" && coding != "identity" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// boundedBody ends with tokens.ErrSize where it becomes larger than it may.
+type boundedBody struct {
+	source io.Reader
+	left   int64
+}
+
+// Read implements io.Reader.
+func (b *boundedBody) Read(p []byte) (int, error) {
+	if int64(len(p)) > b.left+1 {
+		p = p[:b.left+1] // one more shows that there is one
+	}
+	n, err := b.source.Read(p)
+	if int64(n) > b.left {
+		return 0, tooLarge()
+	}
+	b.left -= int64(n)
+	return n, err
+}
+
+// tooLarge is ErrSize with a sentence for the client.
+func tooLarge() error {
+	return sigv4.Faultf(tokens.ErrSize, "Your proposed upload exceeds the maximum size that the token allows.")
+}

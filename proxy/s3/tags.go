@@ -1,0 +1,68 @@
+package s3
+
+import (
+	"net/url"
+	"strings"
+
+	"tollgate/proxy/sigv4"
+)
+
+// MaxTags is how many tags a request can carry; AWS takes 10 on an object and
+// 50 on a bucket.
+const MaxTags = 50
+
+// HeaderTags returns the tags of an x-amz-tagging header, as key=value. The
+// error is ErrInvalidArgument.
+// https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html
+func HeaderTags(value string) ([]string, error) {
+	var tags []string
+	for pair := range strings.SplitSeq(value, "&") {
+		if pair == "" {
+			continue
+		}
+		key, text, _ := strings.Cut(pair, "=")
+		name, err := url.QueryUnescape(key)
+		if err != nil {
+			return nil, tagFault()
+		}
+		if text, err = url.QueryUnescape(text); err != nil {
+			return nil, tagFault()
+		}
+		if tags = append(tags, name+"="+text); len(tags) > MaxTags {
+			return nil, tagFault()
+		}
+	}
+	return tags, nil
+}
+
+func tagFault() error {
+	return sigv4.Faultf(ErrInvalidArgument, "The header x-amz-tagging cannot be read, accepted are up to %d tags like key=value&key=value.", MaxTags)
+}
+
+// DocumentTags returns the tags of a Tagging document, the body of
+// PutObjectTagging and the field tagging of a form, as key=value. The error is
+// ErrMalformedXML or ErrDocumentTooLarge.
+// https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObjectTagging.html
+func DocumentTags(xml []byte) ([]string, error) {
+	var tags []string
+	var key, value string
+	keys := 0
+	err := readDocument(xml, func(e *element) error {
+		switch {
+		case e.is("Tagging"), e.is("Tagging/TagSet"):
+			return nil
+		case e.is("Tagging/TagSet/Tag/Key") && e.leaf:
+			key = e.text
+			keys++
+		case e.is("Tagging/TagSet/Tag/Value") && e.leaf:
+			value = e.text
+		case e.is("Tagging/TagSet/Tag") && keys == 1 && len(tags) < MaxTags:
+			tags = append(tags, key+"="+value)
+			key, value, keys = "", "", 0
+		default:
+			return strange(e)
+		}
+		return nil
+	})
+	return tags, err
+}

@@ -1,0 +1,116 @@
+package badgerstore
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/dgraph-io/badger/v4"
+
+	"tollgate/tokens"
+)
+
+// TestADamagedNameIsNeitherFreeNorAnothers: what a name leads to must have
+// that name.
+func TestADamagedNameIsNeitherFreeNorAnothers(t *testing.T) {
+	t.Parallel()
+	other := benchToken(2)
+	rows := map[string]func(txn *badger.Txn, key []byte) error{
+		"a record that is not there": func(txn *badger.Txn, key []byte) error {
+			h := tokens.HashOf("nothing")
+			return txn.Set(key, h[:])
+		},
+		"a token with another name": func(txn *badger.Txn, key []byte) error { return txn.Set(key, other.Hash[:]) },
+		"no hash":                   func(txn *badger.Txn, key []byte) error { return txn.Set(key, []byte("short")) },
+	}
+	for name, damage := range rows {
+		s, _ := observed(t)
+		tok := benchToken(1)
+		tok.Name = "deploy"
+		for _, one := range []*tokens.Token{tok, other} {
+			if _, err := s.Put(t.Context(), one); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.db.Update(func(txn *badger.Txn) error { return damage(txn, nameKey(tok.Owner, "deploy")) }); err != nil {
+			t.Fatal(err)
+		}
+		next := benchToken(1)
+		next.ID, next.Hash, next.Name = "3", tokens.HashOf("3"), "deploy"
+		if _, err := s.Put(t.Context(), next); !errors.Is(err, errIndex) {
+			t.Errorf("%s: Put = %v, want errIndex", name, err)
+		}
+		page, err := s.List(t.Context(), tokens.Query{Owner: tok.Owner, Name: "deploy"})
+		if !errors.Is(err, errIndex) || len(page.Tokens) > 0 {
+			t.Errorf("%s: List = %d tokens, %v, want errIndex", name, len(page.Tokens), err)
+		}
+	}
+}
+
+func TestNamesHaveBounds(t *testing.T) {
+	t.Parallel()
+	s, _ := observed(t)
+	tok := benchToken(1)
+	tok.Name = strings.Repeat("n", maxName)
+	if _, err := s.Put(t.Context(), tok); err != nil {
+		t.Errorf("a name of %d bytes: %v", maxName, err)
+	}
+	page, err := s.List(t.Context(), tokens.Query{Owner: tok.Owner, Name: tok.Name})
+	if err != nil || len(page.Tokens) != 1 || page.Next != "" {
+		t.Errorf("List = %d tokens, next %q, %v, want one", len(page.Tokens), page.Next, err)
+	}
+	long := benchToken(2)
+	long.Name = tok.Name + "n"
+	if _, err := s.Put(t.Context(), long); !errors.Is(err, errTooLong) {
+		t.Errorf("a name of one byte more: %v, want errTooLong", err)
+	}
+	api := benchToken(3)
+	api.API = tokens.API(long.Name)
+	if _, err := s.Put(t.Context(), api); !errors.Is(err, errTooLong) {
+		t.Errorf("an API of one byte more: %v, want errTooLong", err)
+	}
+	for name, q := range map[string]tokens.Query{
+		"a long name":  {Owner: tok.Owner, Name: strings.Repeat("n", 100_000)},
+		"a long owner": {Owner: strings.Repeat("n", 100_000), Name: "deploy"},
+	} {
+		if page, err := s.List(t.Context(), q); err != nil || len(page.Tokens) > 0 {
+			t.Errorf("%s: List = %d tokens, %v, want none", name, len(page.Tokens), err)
+		}
+	}
+	q := tokens.Query{Owner: tok.Owner, Name: tok.Name, After: "AQ"}
+	if _, err := s.List(t.Context(), q); !errors.Is(err, tokens.ErrBadCursor) {
+		t.Errorf("List of a name with a cursor = %v, want ErrBadCursor", err)
+	}
+}
+
+// TestRevives has what it takes for a name to be claimed again.
+func TestRevives(t *testing.T) {
+	t.Parallel()
+	at := benchToken(1).Expires
+	live, longer, endless := benchToken(1), benchToken(1), benchToken(1)
+	longer.Expires, endless.Expires = at.Add(time.Millisecond), time.Time{}
+	revoked, spent := live.Clone(), live.Clone()
+	revoked.Revoked.At, spent.Spent = at.Add(-time.Millisecond), at.Add(-time.Millisecond)
+	rows := []struct {
+		name    string
+		old, to *tokens.Token
+		want    bool
+	}{
+		{"the same", live, live, false},
+		{"a longer life", live, longer, true},
+		{"a shorter life", longer, live, false},
+		{"no end", live, endless, true},
+		{"an end", endless, live, false},
+		{"a revocation", endless, revoked, false},
+		{"a last use", live, spent, false},
+		{"a revocation undone", revoked, live, true},
+		{"a last use undone", spent, live, true},
+		{"used up and then revoked", spent, revoked, false},
+	}
+	for _, row := range rows {
+		if got := revives(row.old, row.to); got != row.want {
+			t.Errorf("%s: revives = %v, want %v", row.name, got, row.want)
+		}
+	}
+}
