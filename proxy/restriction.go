@@ -124,48 +124,56 @@ func declaredType(values []string) string {
 	return kind
 }
 
-// tagArguments are the names under which plain services take tags.
-var tagArguments = []string{"tag", "tag[]", "tags", "tags[]"}
-
 // tags returns the tags that the request carries, beside those that are known
-// already: in the header of S3, and for a plain service in its query.
+// already: in the header of S3, for a storage also where a presigned URL has
+// it, and for a plain service in its query.
 func (x *exchange) tags(known []string) ([]string, error) {
-	for name, values := range x.in.Header {
-		if plainName(name) != "x-amz-tagging" {
-			continue
-		}
-		for _, value := range values {
-			more, err := s3.HeaderTags(value)
-			if err != nil {
-				return nil, err
-			}
-			known = append(known, more...)
-		}
-	}
 	query, err := url.ParseQuery(x.query)
 	if err != nil {
 		return nil, fmt.Errorf("%w: a query that cannot be read", ErrBadTarget)
 	}
-	if x.route.storage != nil { // a presigned URL can hold the header
-		for name, values := range query {
-			if strings.EqualFold(name, "x-amz-tagging") {
-				more, err := s3.HeaderTags(strings.Join(values, "&"))
-				if err != nil {
-					return nil, err
-				}
-				known = append(known, more...)
-			}
+	var written []string
+	for name, values := range x.in.Header {
+		if plainName(name) == "x-amz-tagging" {
+			written = append(written, values...)
 		}
-		return known, nil
 	}
-	for _, name := range tagArguments {
-		for _, value := range query[name] {
-			for tag := range strings.SplitSeq(value, ",") {
-				known = append(known, strings.TrimSpace(tag))
-			}
+	for name, values := range query {
+		switch lower := strings.ToLower(name); {
+		case lower == "x-amz-tagging":
+			written = append(written, values...)
+		case x.route.storage == nil && isTagArgument(lower):
+			known = append(known, splitTags(values)...)
 		}
+	}
+	for _, text := range written {
+		more, err := s3.HeaderTags(text)
+		if err != nil {
+			return nil, err
+		}
+		known = append(known, more...)
 	}
 	return known, nil
+}
+
+// isTagArgument reports whether plain services take tags under a name.
+func isTagArgument(name string) bool {
+	switch name {
+	case "tag", "tag[]", "tags", "tags[]":
+		return true
+	}
+	return false
+}
+
+// splitTags reads lists of tags with commas.
+func splitTags(values []string) []string {
+	var tags []string
+	for _, value := range values {
+		for tag := range strings.SplitSeq(value, ",") {
+			tags = append(tags, strings.TrimSpace(tag))
+		}
+	}
+	return tags
 }
 
 // stored wraps the body of an upload so that what can only be judged while it

@@ -128,12 +128,12 @@ type Surroundings struct {
 	Cookie    caller.CookieConfig
 	Upstreams []*upstream.Upstream // in the order of the configuration, at least one
 	// Storages says which upstreams, by name, are S3 storages.
-	Storages  map[string]*StorageConfig
-	Signing   SigningConfig
+	Storages map[string]*StorageConfig
+	Signing  SigningConfig
 	// SniffTypes: uploads with a token that is restricted to media types are
 	// looked into.
 	SniffTypes bool
-	Directory func() *accounts.Directory
+	Directory  func() *accounts.Directory
 	// Login returns the path of the login page on a host, or "" where there
 	// is none.
 	Login func(host string) string

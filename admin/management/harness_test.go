@@ -35,15 +35,16 @@ var errCredential = errors.New("bad credential")
 // world is the API behind a real server, on a store in memory. Callers name
 // themselves by Basic or come with the value of a token.
 type world struct {
-	t     testing.TB
-	url   string
-	svc   *tokens.Service
-	store *memstore.Store
-	api   *API
-	echo  *echo.Echo
-	users *accounts.Registry
-	nanos atomic.Int64 // since start
-	doc   *openAPI
+	t       testing.TB
+	url     string
+	svc     *tokens.Service
+	store   *memstore.Store
+	api     *API
+	echo    *echo.Echo
+	users   *accounts.Registry
+	records *records     // below it
+	nanos   atomic.Int64 // since start
+	doc     *openAPI
 
 	mu                     sync.Mutex // guards what follows
 	issued, changed, ended int
@@ -65,7 +66,7 @@ func (w *world) counts() [3]int {
 func newWorld(t testing.TB, configure ...func(*tokens.Config)) *world {
 	t.Helper()
 	w := &world{t: t, store: memstore.New(), doc: parsed(t), verdict: Verdict{Allowed: true, Rule: "allowed"}}
-	w.users = people(t)
+	w.users, w.records = people(t)
 	config := tokens.Default()
 	for _, c := range configure {
 		c(&config)

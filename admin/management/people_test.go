@@ -12,22 +12,33 @@ import (
 
 // records keeps users in memory.
 type records struct {
-	mu  sync.Mutex // guards all
-	all map[string][]byte
+	mu     sync.Mutex // guards what follows
+	all    map[string][]byte
+	broken error // of every write; nil = none
+}
+
+func (r *records) fail(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.broken = err
 }
 
 func (r *records) Put(_ context.Context, name string, record []byte) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.all[name] = record
-	return nil
+	if r.broken == nil {
+		r.all[name] = record
+	}
+	return r.broken
 }
 
 func (r *records) Delete(_ context.Context, name string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.all, name)
-	return nil
+	if r.broken == nil {
+		delete(r.all, name)
+	}
+	return r.broken
 }
 
 func (r *records) All(context.Context) (map[string][]byte, error) {
@@ -41,9 +52,10 @@ const hashOf = tokens.Secret("$2y$04$XM2Y4Ugt/rTPDFzWh3wQa.0pOtDvgBX5DrZOqzVDSmw
 
 // people is who there is in the tests: bob and root in the file, all others
 // made through an API.
-func people(t testing.TB) *accounts.Registry {
+func people(t testing.TB) (*accounts.Registry, *records) {
 	t.Helper()
-	r, err := accounts.NewRegistry(context.Background(), &records{all: map[string][]byte{}}, accounts.Config{
+	kept := &records{all: map[string][]byte{}}
+	r, err := accounts.NewRegistry(context.Background(), kept, accounts.Config{
 		Tenants: []accounts.TenantConfig{
 			{Name: "red", Domains: []string{"red.example.com", "*.red.example.com"}}, {Name: "blue", Domains: []string{"blue.example.com"}},
 		},
@@ -70,5 +82,5 @@ func people(t testing.TB) *accounts.Registry {
 			t.Fatal(err)
 		}
 	}
-	return r
+	return r, kept
 }

@@ -18,12 +18,13 @@ type terminal struct {
 	t       *testing.T
 	keys    *os.File // where he types, and what he sees
 	screen  *os.File // the side of the program
+	fd      uintptr  // of the screen, which File.Fd must not be asked for beside the program
 	answers []string
 	prompts bytes.Buffer
 }
 
-func ioctl(f *os.File, request uintptr, argument unsafe.Pointer) error {
-	if _, _, err := syscall.Syscall(syscall.SYS_IOCTL, f.Fd(), request, uintptr(argument)); err != 0 {
+func ioctl(fd, request uintptr, argument unsafe.Pointer) error {
+	if _, _, err := syscall.Syscall(syscall.SYS_IOCTL, fd, request, uintptr(argument)); err != 0 {
 		return err
 	}
 	return nil
@@ -38,10 +39,10 @@ func newTerminal(t *testing.T, answers ...string) *terminal {
 	}
 	t.Cleanup(func() { keys.Close() })
 	var number, locked int32
-	if err := ioctl(keys, syscall.TIOCSPTLCK, unsafe.Pointer(&locked)); err != nil {
+	if err := ioctl(keys.Fd(), syscall.TIOCSPTLCK, unsafe.Pointer(&locked)); err != nil {
 		t.Fatal(err)
 	}
-	if err := ioctl(keys, syscall.TIOCGPTN, unsafe.Pointer(&number)); err != nil {
+	if err := ioctl(keys.Fd(), syscall.TIOCGPTN, unsafe.Pointer(&number)); err != nil {
 		t.Fatal(err)
 	}
 	screen, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|syscall.O_NOCTTY, 0)
@@ -49,7 +50,7 @@ func newTerminal(t *testing.T, answers ...string) *terminal {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { screen.Close() })
-	return &terminal{t: t, keys: keys, screen: screen, answers: answers}
+	return &terminal{t: t, keys: keys, screen: screen, fd: screen.Fd(), answers: answers}
 }
 
 // Write is standard error of the program.
@@ -67,7 +68,7 @@ func (m *terminal) Write(p []byte) (int, error) {
 func (m *terminal) type_(line string, shown bool) {
 	for !shown {
 		var state syscall.Termios
-		if ioctl(m.screen, syscall.TCGETS, unsafe.Pointer(&state)) != nil {
+		if ioctl(m.fd, syscall.TCGETS, unsafe.Pointer(&state)) != nil {
 			return
 		}
 		if state.Lflag&syscall.ECHO == 0 {

@@ -19,7 +19,7 @@ import (
 
 // Where the gateway's own API is.
 const (
-	tokensPath = "/_admin/api/v1/tokens"
+	tokensPath = "/_admin/api/v1/tokens" // #nosec G101 -- a path
 	usersPath  = "/_admin/api/v1/users"
 )
 

@@ -87,7 +87,7 @@ func parseSpan(text string) (time.Duration, bool) {
 			continue
 		}
 		n, err := strconv.ParseUint(digits, 10, 32)
-		if err != nil || n == 0 || n > uint64(math.MaxInt64/unit) {
+		if err != nil || n == 0 || n > uint64(math.MaxInt64/unit) { // #nosec G115 -- units are positive
 			return 0, false
 		}
 		return time.Duration(n) * unit, true // #nosec G115 -- bounded above
@@ -96,29 +96,42 @@ func parseSpan(text string) (time.Duration, bool) {
 	return span, err == nil && span > 0
 }
 
-// sizeUnits are those of IEC and of the SI. The longer suffixes come first.
-var sizeUnits = [...]struct {
-	suffix string
-	bytes  int64
-}{
-	{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", 1 << 40},
-	{"kB", 1e3}, {"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12}, {"B", 1},
-}
-
 // parseSize reads a number of bytes, with or without a unit.
 func parseSize(flag, text string) (int64, error) {
-	digits, unit := text, int64(1)
-	for _, u := range sizeUnits {
-		if before, ok := strings.CutSuffix(text, u.suffix); ok {
-			digits, unit = strings.TrimSuffix(before, " "), u.bytes
-			break
-		}
-	}
+	digits := strings.TrimRight(text, "kKMGTiB")
+	unit, known := unitOf(text[len(digits):])
+	digits = strings.TrimSuffix(digits, " ")
 	n, err := strconv.ParseUint(digits, 10, 63)
-	if err != nil || n > uint64(math.MaxInt64/unit) { // #nosec G115 -- units are positive
+	if err != nil || !known || n > uint64(math.MaxInt64/unit) { // #nosec G115 -- units are positive
 		return 0, &usageError{fmt.Sprintf("%s was read as %q, accepted is a number of bytes, or one with a unit like 10MiB or 10MB", flag, text)}
 	}
 	return int64(n) * unit, nil // #nosec G115 -- bounded above
+}
+
+// unitOf returns how many bytes a unit has, by IEC or by the SI.
+func unitOf(name string) (int64, bool) {
+	switch name {
+	case "", "B":
+		return 1, true
+	case "kB", "KB":
+		return 1e3, true
+	case "MB":
+		return 1e6, true
+	case "GB":
+		return 1e9, true
+	case "TB":
+		return 1e12, true
+	case "KiB":
+		return 1 << 10, true
+	case "MiB":
+		return 1 << 20, true
+	case "GiB":
+		return 1 << 30, true
+	case "TiB":
+		return 1 << 40, true
+	default:
+		return 1, false
+	}
 }
 
 // pairs reads a flag that can be given again, each time a name, a separator and

@@ -80,14 +80,15 @@ func readNewPassword(p Process, prompt string) (tokens.Secret, error) {
 func readLine(r io.Reader) (string, error) {
 	var line []byte
 	var b [1]byte
-	for {
+	for b[0] != '\n' {
 		_, err := io.ReadFull(r, b[:])
-		if err != nil && !errors.Is(err, io.EOF) {
-			return "", err
+		if errors.Is(err, io.EOF) {
+			break
 		}
-		if err != nil || b[0] == '\n' {
-			return strings.TrimSuffix(string(line), "\r"), nil
+		if err != nil {
+			return "", err
 		}
 		line = append(line, b[0])
 	}
+	return strings.TrimSuffix(strings.TrimSuffix(string(line), "\n"), "\r"), nil
 }

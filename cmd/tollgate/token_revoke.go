@@ -71,7 +71,7 @@ func (t *tokenRevokeCommand) one(ctx context.Context, c *client, id string) erro
 		if err != nil {
 			return err
 		}
-		if err := t.placeFlags.check(record); err != nil {
+		if err := t.check(record); err != nil {
 			return err
 		}
 	}

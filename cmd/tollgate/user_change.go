@@ -57,7 +57,7 @@ func (u *userCreateCommand) Run(ctx context.Context, p Process) error {
 		return err
 	}
 	body := document{"name": u.Name}
-	u.accountFlags.add(body)
+	u.add(body)
 	if u.ServiceAccount {
 		body["service_account"] = true
 	}
@@ -65,7 +65,7 @@ func (u *userCreateCommand) Run(ctx context.Context, p Process) error {
 		body["enabled"] = false
 	}
 	if u.PasswordFile != "" || !u.NoPassword && !u.ServiceAccount {
-		password, err := u.passwordFlag.read(p, u.Name)
+		password, err := u.read(p, u.Name)
 		if err != nil {
 			return err
 		}
@@ -86,7 +86,7 @@ func (u *userSetPasswordCommand) Run(ctx context.Context, p Process) error {
 	if err != nil {
 		return err
 	}
-	password, err := u.passwordFlag.read(p, u.Name)
+	password, err := u.read(p, u.Name)
 	if err != nil {
 		return err
 	}
@@ -106,7 +106,7 @@ type userUpdateCommand struct {
 // Run changes a user. What is given takes the place of all that was there.
 func (u *userUpdateCommand) Run(ctx context.Context, p Process) error {
 	body := document{}
-	u.accountFlags.add(body)
+	u.add(body)
 	for name, gone := range map[string]bool{"roles": u.NoRoles, "permissions": u.NoPermissions, "tenants": u.NoTenants} {
 		if _, given := body[name]; gone && given {
 			return &usageError{name + " were given and taken away, accepted is one of them"}
