@@ -153,6 +153,15 @@ func TestTheSameOrderAgain(t *testing.T) {
 	}
 }
 
+func TestAKeyWithoutARequestIsGoodOnce(t *testing.T) {
+	w := usualWorld()
+	order := again(w, "k", func(o *tokens.Order) { o.Request = tokens.Hash{} })
+	_, err := w.Issue(t.Context(), order)
+	isVerdict(t, err, nil)
+	_, err = w.Issue(t.Context(), order)
+	isVerdict(t, err, tokens.ErrOtherRequest)
+}
+
 func TestTheSameKeyPairAgain(t *testing.T) {
 	w := usualWorld()
 	key := tokens.Secret("a secret key")

@@ -98,6 +98,25 @@ func TestUsesThroughTwoServices(t *testing.T) {
 	}
 }
 
+func TestAUseThatMeetsAnotherIsCountedOnTop(t *testing.T) {
+	w := usualWorld()
+	tok, value := w.put(t, "ann", redA(), uses(3))
+	who, err := w.Verify(t.Context(), value)
+	isVerdict(t, err, nil)
+	w.store.onPut = func(*tokens.Token) error { // another gateway is quicker
+		w.store.onPut = nil
+		_, err := w.plain().Use(t.Context(), who, tokens.Circumstances{})
+		return err
+	}
+	who, err = w.Use(t.Context(), who, tokens.Circumstances{})
+	isVerdict(t, err, nil)
+	stored, err := w.memory.ByID(t.Context(), tok.ID)
+	isVerdict(t, err, nil)
+	if stored.Used != 2 || who.Token.Used != 2 || who.Token.Revision != stored.Revision {
+		t.Errorf("used %d times, says %+v", stored.Used, who.Token)
+	}
+}
+
 func TestAUseThatIsNotWrittenDoesNotHappen(t *testing.T) {
 	past := stamped().Add(-time.Minute)
 	for _, c := range []struct {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"maps"
 	"net/netip"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -80,7 +81,7 @@ func newWorld(random io.Reader) *world {
 // lock.
 func (w *world) plain() *tokens.Service {
 	d := w.deps
-	d.Store = w.memory
+	d.Store = unhurried{w.memory}
 	return tokens.NewService(d, tokens.Default())
 }
 
@@ -288,6 +289,17 @@ func (vault) Derive(text string) [32]byte { return tokens.HashOf(text) }
 type failingPuts struct {
 	tokens.Store
 	name string
+}
+
+// unhurried lets others go first before each write, so that what was read and
+// is not guarded has changed.
+type unhurried struct{ tokens.Store }
+
+func (u unhurried) Put(ctx context.Context, t *tokens.Token) (uint64, error) {
+	for range 200 {
+		runtime.Gosched()
+	}
+	return u.Store.Put(ctx, t)
 }
 
 func (f *failingPuts) Put(ctx context.Context, t *tokens.Token) (uint64, error) {

@@ -168,11 +168,16 @@ const flushInterval = 10 * time.Second
 func (g *gatewayProcess) flushes(ctx context.Context) {
 	tick := time.NewTicker(flushInterval)
 	defer tick.Stop()
+	var lost uint64
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+		}
+		if n := g.tokens.LostUses(); n > lost {
+			g.log.Warn("there was no room to remember when tokens were used last", zap.Uint64("uses", n-lost))
+			lost = n
 		}
 		if err := g.tokens.FlushUses(ctx); err != nil && ctx.Err() == nil {
 			g.log.Warn("last uses of tokens were not recorded", zap.Error(err))
