@@ -54,6 +54,8 @@ func TestRestrictionsAreHandedDown(t *testing.T) {
 		{"a kind that begins alike", types("image/*"), types("images/*"), only{}, true},
 		{"a tag of a key", tags("team"), tags("team=red", "team"), tags("team=red", "team"), false},
 		{"a key of a tag", tags("team=red"), tags("team"), only{}, true},
+		{"a key that begins alike", tags("team"), tags("teams"), only{}, true},
+		{"a value that begins alike", tags("team=red"), tags("team=reddish"), only{}, true},
 		{"another value", tags("team=red"), tags("team=blue"), only{}, true},
 		{"a smaller size", below(10), below(9), below(9), false},
 		{"the same size", below(10), below(10), below(10), false},

@@ -198,10 +198,10 @@ func TestAnEndedTokenIsNotMadeAgain(t *testing.T) {
 }
 
 func TestTheSameOrderTwiceAtOnce(t *testing.T) {
-	for _, most := range []int{0, 1} {
+	for _, c := range []struct{ most, gateways int }{{0, 1}, {1, 1}, {0, 2}} { // how many there are is each gateway's own count
 		w := usualWorld()
-		services := []*tokens.Service{w.plain()}
-		if most == 0 { // two gateways do not share locks; how many there are is each one's own count
+		var services []*tokens.Service
+		for range c.gateways {
 			services = append(services, w.plain())
 		}
 		parent, _ := w.put(t, "ann", tokens.Scope{Tenant: "red"}, uses(50), func(k *tokens.Token) { k.Allowed = tokens.Allowances{on(tokens.TokensCreate)} })
@@ -210,7 +210,7 @@ func TestTheSameOrderTwiceAtOnce(t *testing.T) {
 		var group sync.WaitGroup
 		for i := range cap(made) {
 			group.Go(func() {
-				got, err := services[i%len(services)].Issue(t.Context(), again(w, "k", func(o *tokens.Order) { o.By, o.Most, o.Name, o.Only.Uses = by, most, "one", 1 }))
+				got, err := services[i%len(services)].Issue(t.Context(), again(w, "k", func(o *tokens.Order) { o.By, o.Most, o.Name, o.Only.Uses = by, c.most, "one", 1 }))
 				if err != nil {
 					t.Errorf("got %v", err)
 				}
@@ -229,7 +229,7 @@ func TestTheSameOrderTwiceAtOnce(t *testing.T) {
 		if len(values) != 1 || first != 1 {
 			t.Errorf("%d values, %d of them first", len(values), first)
 		}
-		if k, err := w.memory.ByID(t.Context(), parent.ID); err != nil || most == 1 && k.Used != 1 {
+		if k, err := w.memory.ByID(t.Context(), parent.ID); err != nil || c.gateways == 1 && k.Used != 1 {
 			t.Errorf("the one that asked is %+v, %v", k, err)
 		}
 	}
@@ -278,6 +278,8 @@ func TestWhatTheOwnerGetsLaterATokenOfOthersDoesNot(t *testing.T) {
 	}
 	_, err = w.Issue(t.Context(), tokens.Order{By: who, Scope: everyTenant(), Tenants: []string{"blue"}})
 	isVerdict(t, err, tokens.ErrOtherTenant)
+	_, err = w.Issue(t.Context(), tokens.Order{By: who, Scope: everyTenant(), Allowed: tokens.Allowances{on(tokens.StorageWrite)}})
+	isVerdict(t, err, tokens.ErrPermission)
 
 	w.users["idle"] = &tokens.User{Name: "idle", Tenants: tenants("red")}
 	_, err = w.Issue(t.Context(), tokens.Order{By: w.as("boss"), Owner: w.users["idle"], Scope: everyTenant()})

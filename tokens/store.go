@@ -45,7 +45,8 @@ type Store interface {
 	// that still has t.Revision: ErrConflict if not, ErrUnknown if there is
 	// none. ID, Hash, API, Name, Owner and Scope never change; an end that
 	// is moved back so that it has not come yet is ErrName if the name was
-	// given again. ErrStoreFull if there is no room. When it fails in
+	// given again. What no token can be, such as one with restrictions that
+	// do not validate, is refused. ErrStoreFull if there is no room. When it fails in
 	// any other way the write may or may not have happened.
 	Put(ctx context.Context, t *Token) (revision uint64, err error)
 
