@@ -14,7 +14,6 @@ import (
 type tokenAPI struct {
 	name         string
 	create, body string
-	header       http.Header
 	value        func(t *testing.T, a answer) string // of a create answer
 	list         string                              // "" = it has none
 	show, end    string
