@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -96,30 +97,36 @@ func (x *exchange) partSizes() (map[int]int64, error) {
 		return nil, fmt.Errorf("%w: a query that cannot be read", ErrBadTarget)
 	}
 	sizes := make(map[int]int64)
-	for marker, last := 0, -1; marker > last; {
-		query := url.Values{"uploadId": asked["uploadId"], "max-parts": {strconv.Itoa(s3.MaxListedParts)}}
-		if marker > 0 {
-			query.Set("part-number-marker", strconv.Itoa(marker))
-		}
-		a, err := x.inquire(http.MethodGet, query.Encode())
+	for marker := 0; ; {
+		page, err := x.partPage(asked["uploadId"], marker)
 		if err != nil {
 			return nil, err
 		}
-		if a.status != http.StatusOK {
-			return nil, fmt.Errorf("%w: list of parts: status %d", s3.ErrMalformedAnswer, a.status)
+		maps.Copy(sizes, page.Sizes)
+		switch {
+		case page.Next == 0:
+			return sizes, nil
+		case page.Next <= marker:
+			return nil, fmt.Errorf("%w: the list of parts goes back", s3.ErrMalformedAnswer)
 		}
-		page, err := s3.ParseParts(a.body.Bytes())
-		if err != nil {
-			return nil, err
-		}
-		for n, size := range page.Sizes {
-			sizes[n] = size
-		}
-		if last = marker; page.Next > 0 {
-			marker = page.Next
-		}
+		marker = page.Next
 	}
-	return sizes, nil
+}
+
+// partPage asks for the parts behind a number.
+func (x *exchange) partPage(upload []string, marker int) (s3.PartPage, error) {
+	query := url.Values{"uploadId": upload, "max-parts": {strconv.Itoa(s3.MaxListedParts)}}
+	if marker > 0 {
+		query.Set("part-number-marker", strconv.Itoa(marker))
+	}
+	a, err := x.inquire(http.MethodGet, query.Encode())
+	if err != nil {
+		return s3.PartPage{}, err
+	}
+	if a.status != http.StatusOK {
+		return s3.PartPage{}, fmt.Errorf("%w: list of parts: status %d", s3.ErrMalformedAnswer, a.status)
+	}
+	return s3.ParseParts(a.body.Bytes())
 }
 
 // checkNew refuses what would replace an object, where only new ones may be

@@ -99,12 +99,6 @@ func (s Subject) Powers() User {
 	if s.Anonymous() {
 		return User{}
 	}
-	return s.effective()
-}
-
-// Effective returns the user behind a subject that is not anonymous with the
-// rights and the tenants that the token he came by leaves him.
-func (s Subject) Effective() User {
 	me := s.effective()
 	me.Rights = me.rights()
 	return me

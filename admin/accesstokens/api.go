@@ -55,11 +55,12 @@ func (a *API) identify(c echo.Context) (tokens.Manager, error) {
 	if err == nil && who.Anonymous() {
 		err = tokens.ErrAnonymous
 	}
-	return manager(who), err
+	return a.manager(who), err
 }
 
-func manager(who caller.Caller) tokens.Manager {
-	return tokens.Manager{Subject: who.Subject, Via: tokens.AccessTokens}
+// manager is who asks, as this API has him.
+func (a *API) manager(who caller.Caller) tokens.Manager {
+	return a.Manager(who, tokens.AccessTokens)
 }
 
 // answer writes what must not be kept by anybody on the way. An & stays as it

@@ -68,7 +68,7 @@ func (a *API) owner(m tokens.Manager, id accounts.Identity) (*accounts.Account, 
 	if account.Disabled.At.IsZero() {
 		return account, nil
 	}
-	me, his := m.Effective(), tokens.Subject{User: &account.User}.Effective()
+	me, his := m.Powers(), tokens.Subject{User: &account.User}.Powers()
 	if !me.Tenants.Covers(his.Tenants) || !me.Rights.Covers(his.Rights) {
 		return nil, tokens.ErrPermission
 	}

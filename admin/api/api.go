@@ -26,6 +26,11 @@ type Host struct {
 	Issued, Changed, Ended func(echo.Context, *tokens.Token)
 }
 
+// Manager returns who asks, as an API has him.
+func (h *Host) Manager(who caller.Caller, via tokens.API) tokens.Manager {
+	return tokens.Manager{Subject: who.Subject, Via: via, AnyDomain: h.Directory().AnyDomain()}
+}
+
 // Failure is how a request ends that is not done.
 type Failure struct {
 	Status int

@@ -173,8 +173,8 @@ func (a *API) identify(c echo.Context) (caller.Caller, error) {
 }
 
 // manager is who asks, as this API has him.
-func manager(who caller.Caller) tokens.Manager {
-	return tokens.Manager{Subject: who.Subject, Via: tokens.ContentGateway}
+func (a *API) manager(who caller.Caller) tokens.Manager {
+	return tokens.Manager{Subject: who.Subject, Via: tokens.ContentGateway, AnyDomain: a.Directory().AnyDomain()}
 }
 
 // show answers with one live token.
@@ -184,7 +184,7 @@ func (a *API) show(c echo.Context, belongs membership) error {
 		return err
 	}
 	asked := c.Param("token")
-	t, err := a.Tokens.Show(c.Request().Context(), manager(who), tokens.Secret(asked))
+	t, err := a.Tokens.Show(c.Request().Context(), a.manager(who), tokens.Secret(asked))
 	if err != nil {
 		return err
 	}
@@ -205,7 +205,7 @@ func (a *API) end(c echo.Context, belongs membership) error {
 		return err
 	}
 	ref := tokens.Secret(c.Param("token"))
-	t, err := a.Tokens.Revoke(c.Request().Context(), manager(who), ref, func(t *tokens.Token) error { return belongs(c, who, t) })
+	t, err := a.Tokens.Revoke(c.Request().Context(), a.manager(who), ref, func(t *tokens.Token) error { return belongs(c, who, t) })
 	if err != nil {
 		return err
 	}

@@ -121,7 +121,7 @@ func (a *API) order(c echo.Context, who caller.Caller, place accounts.Place) (to
 		return order, nil
 	}
 	// Who may not make tokens for others does not learn who exists.
-	if !manager(who).MayWrite() {
+	if !a.manager(who).MayWrite() {
 		return tokens.Order{}, tokens.ErrPermission
 	}
 	account, ok := a.Directory().Lookup(asked.owner)

@@ -27,7 +27,7 @@ func (a *API) listOwn(c echo.Context) error {
 	if f.Owner == "" {
 		f.Owner = who.User.Name
 	}
-	page, err := a.Tokens.List(c.Request().Context(), manager(who), f)
+	page, err := a.Tokens.List(c.Request().Context(), a.manager(who), f)
 	if err != nil {
 		return err
 	}
@@ -60,13 +60,13 @@ func (a *API) listManaged(c echo.Context) error {
 	}
 	f.Tenant, f.Domain = place.Scope.Tenant, place.Scope.Domain
 	others := a.mayManage(who, place)
-	if f.Owner == "" && (others != nil || !manager(who).MayRead()) {
+	if f.Owner == "" && (others != nil || !a.manager(who).MayRead()) {
 		f.Owner = who.User.Name
 	}
 	if f.Owner != who.User.Name && others != nil {
 		return others
 	}
-	page, err := a.Tokens.List(c.Request().Context(), manager(who), f)
+	page, err := a.Tokens.List(c.Request().Context(), a.manager(who), f)
 	if err != nil {
 		return err
 	}

@@ -128,7 +128,7 @@ func (a *API) logOut(c echo.Context) error {
 		return err
 	}
 	if who.Form == caller.Cookie && who.Token != nil {
-		t, err := a.Tokens.Revoke(c.Request().Context(), manager(who), tokens.Secret(who.Token.ID), nil)
+		t, err := a.Tokens.Revoke(c.Request().Context(), a.manager(who), tokens.Secret(who.Token.ID), nil)
 		if err != nil {
 			return err
 		}

@@ -11,7 +11,6 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"tollgate/admin/api"
-	"tollgate/proxy/caller"
 	"tollgate/tokens"
 	"tollgate/tokens/accounts"
 )
@@ -61,12 +60,7 @@ func (a *API) manager(c echo.Context) (tokens.Manager, error) {
 	if err != nil {
 		return tokens.Manager{}, err
 	}
-	return managerOf(who), nil
-}
-
-// managerOf is who asks, as this API has him.
-func managerOf(who caller.Caller) tokens.Manager {
-	return tokens.Manager{Subject: who.Subject, Via: tokens.FileRepository}
+	return a.Manager(who, tokens.FileRepository), nil
 }
 
 // generate makes a token for the user behind the caller.

@@ -50,7 +50,7 @@ func (a *API) grants(t *tokens.Token) tokens.Permissions {
 	if !ok {
 		return 0
 	}
-	return tokens.Subject{User: &owner.User, Token: t}.Effective().Rights
+	return tokens.Subject{User: &owner.User, Token: t}.Powers().Rights
 }
 
 // list is [] in JSON where it is empty, never null.

@@ -98,8 +98,8 @@ func (a *API) identify(c echo.Context, known ...string) (caller.Caller, argument
 }
 
 // manager is who asks, as this API has him.
-func manager(who caller.Caller) tokens.Manager {
-	return tokens.Manager{Subject: who.Subject, Via: tokens.Management}
+func (a *API) manager(who caller.Caller) tokens.Manager {
+	return a.Manager(who, tokens.Management)
 }
 
 // param returns a part of the path, decoded. Echo hands it out as it was sent

@@ -18,7 +18,7 @@ func (a *API) show(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	t, err := a.Tokens.Find(c.Request().Context(), manager(who), tokens.Secret(param(c, "id")))
+	t, err := a.Tokens.Find(c.Request().Context(), a.manager(who), tokens.Secret(param(c, "id")))
 	if err != nil {
 		return err
 	}
@@ -67,7 +67,7 @@ func (a *API) change(c echo.Context) error {
 	case b.Enabled == nil:
 		return api.Invalid("the body changes nothing, accepted are enabled and one of expires_at and lifetime")
 	}
-	t, err := a.Tokens.Change(c.Request().Context(), manager(who), tokens.Secret(param(c, "id")), change)
+	t, err := a.Tokens.Change(c.Request().Context(), a.manager(who), tokens.Secret(param(c, "id")), change)
 	if err != nil {
 		return err
 	}
@@ -85,7 +85,7 @@ func (a *API) end(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	t, err := a.Tokens.Revoke(c.Request().Context(), manager(who), tokens.Secret(param(c, "id")), holds)
+	t, err := a.Tokens.Revoke(c.Request().Context(), a.manager(who), tokens.Secret(param(c, "id")), holds)
 	if err != nil {
 		return err
 	}
@@ -175,10 +175,10 @@ func (a *API) endAll(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if f.Owner == "" && !manager(who).MayEnd() {
+	if f.Owner == "" && !a.manager(who).MayEnd() {
 		f.Owner = who.User.Name
 	}
-	n, err := a.Tokens.RevokeAll(c.Request().Context(), manager(who), f, func(t *tokens.Token) { a.Ended(c, t) })
+	n, err := a.Tokens.RevokeAll(c.Request().Context(), a.manager(who), f, func(t *tokens.Token) { a.Ended(c, t) })
 	if err != nil {
 		return err
 	}

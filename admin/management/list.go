@@ -31,10 +31,10 @@ func (a *API) list(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if f.Owner == "" && !manager(who).MayRead() {
+	if f.Owner == "" && !a.manager(who).MayRead() {
 		f.Owner = who.User.Name
 	}
-	page, err := a.Tokens.List(c.Request().Context(), manager(who), f)
+	page, err := a.Tokens.List(c.Request().Context(), a.manager(who), f)
 	if err != nil {
 		return err
 	}

@@ -101,7 +101,7 @@ func (a *API) owner(who caller.Caller, named *string) (*tokens.User, error) {
 	if err != nil || !given || name == who.User.Name {
 		return nil, err
 	}
-	if !manager(who).MayWrite() {
+	if !a.manager(who).MayWrite() {
 		return nil, tokens.ErrPermission
 	}
 	account, ok := a.Directory().Lookup(name)

@@ -127,7 +127,7 @@ func widensNoToken(t *testing.T, w *world, maker tokens.Subject, child made, bod
 	fail := func(what string) {
 		t.Errorf("round %d: %s of %s made by %s (%+v) is wider: %s", round, body, record.Owner, maker.User.Name, maker.Token, what)
 	}
-	mine, its := maker.Effective(), made.Effective()
+	mine, its := maker.Powers(), made.Powers()
 	if !mine.Tenants.Covers(its.Tenants) {
 		fail("tenants")
 	}
@@ -174,7 +174,7 @@ func widensNoUser(t *testing.T, w *world, m made, maker tokens.Subject, body str
 		return
 	}
 	u, ok := w.users.User(fmt.Sprintf("user%d", round))
-	if me := maker.Effective(); !ok || !me.Rights.Covers(u.Rights) || !me.Tenants.Covers(u.Tenants) || !maker.Token.Only.IsZero() || maker.Token.Allowed.Placed() {
+	if me := maker.Powers(); !ok || !me.Rights.Covers(u.Rights) || !me.Tenants.Covers(u.Tenants) || !maker.Token.Only.IsZero() || maker.Token.Allowed.Placed() {
 		t.Errorf("round %d: %s by %s (%+v) is wider", round, body, maker.User.Name, maker.Token)
 	}
 }

@@ -54,7 +54,7 @@ func (a *API) listUsers(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	me := who.Effective()
+	me := who.Powers()
 	if !me.Rights.Has(tokens.UsersRead) {
 		return tokens.ErrPermission
 	}
@@ -89,7 +89,7 @@ func (a *API) showUser(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	name, me := param(c, "name"), who.Effective()
+	name, me := param(c, "name"), who.Powers()
 	if !me.Rights.Has(tokens.UsersRead) && !isSelf(who, name) {
 		return tokens.ErrPermission
 	}

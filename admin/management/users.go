@@ -43,7 +43,7 @@ func (a *API) changer(c echo.Context) (caller.Caller, tokens.User, error) {
 	if err != nil {
 		return who, tokens.User{}, err
 	}
-	me := who.Effective()
+	me := who.Powers()
 	if !me.Rights.Has(tokens.UsersWrite) || a.confined(who.Token) {
 		return who, me, tokens.ErrPermission
 	}
@@ -214,7 +214,7 @@ func (a *API) removeCredentials(c echo.Context) error {
 // endTokens revokes all tokens of a user. Who may change him needs no right to
 // end tokens besides, which is what the API of users' tokens asks for too.
 func (a *API) endTokens(c echo.Context, who caller.Caller, name string) error {
-	m := tokens.Manager{Subject: who.Subject, Via: tokens.UserTokens}
+	m := a.Manager(who, tokens.UserTokens)
 	_, err := a.Tokens.RevokeAll(c.Request().Context(), m, tokens.Filter{Owner: name}, func(t *tokens.Token) { a.Ended(c, t) })
 	if err != nil {
 		return fmt.Errorf("end tokens of user: %w", err)

@@ -108,8 +108,8 @@ func (a *API) identify(c echo.Context) (caller.Caller, error) {
 }
 
 // manager is who asks, as this API has him.
-func manager(who caller.Caller) tokens.Manager {
-	return tokens.Manager{Subject: who.Subject, Via: tokens.UserTokens}
+func (a *API) manager(who caller.Caller) tokens.Manager {
+	return a.Manager(who, tokens.UserTokens)
 }
 
 // param returns a part of the path, decoded exactly once: Echo routes by the

@@ -50,7 +50,7 @@ func (a *API) end(c echo.Context, who caller.Caller, owner string, accept func(*
 		return tokens.ErrUnknown
 	}
 	ctx := c.Request().Context()
-	t, err := a.Tokens.Revoke(ctx, manager(who), tokens.Secret(ref), accept)
+	t, err := a.Tokens.Revoke(ctx, a.manager(who), tokens.Secret(ref), accept)
 	switch {
 	case err == nil:
 		a.Ended(c, t)
@@ -59,7 +59,7 @@ func (a *API) end(c echo.Context, who caller.Caller, owner string, accept func(*
 		return err
 	}
 	// Not List and then Revoke: who may end tokens need not be able to see them.
-	n, err := a.endAll(c, manager(who), tokens.Filter{Owner: owner, Name: ref})
+	n, err := a.endAll(c, a.manager(who), tokens.Filter{Owner: owner, Name: ref})
 	if err == nil && n == 0 {
 		err = tokens.ErrUnknown
 	}
@@ -83,7 +83,7 @@ func (a *API) revokeSessions(c echo.Context) error {
 	if me := who.Powers(); !me.Tenants.Covers(user.Tenants) {
 		return tokens.ErrPermission // some sessions would stay
 	}
-	m := manager(who) // whose narrowed token may not be for this
+	m := a.manager(who) // whose narrowed token may not be for this
 	if user.commanded {
 		m = executor(who)
 	}

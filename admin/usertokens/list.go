@@ -30,7 +30,7 @@ func (a *API) listAll(c echo.Context) error {
 	}
 	var f tokens.Filter
 	switch tenants := who.Powers().Tenants; {
-	case !manager(who).MayRead():
+	case !a.manager(who).MayRead():
 		f.Owner = who.User.Name
 	case !tenants.Any && len(tenants.Names) == 1:
 		f.Tenant = tenants.Names[0] // the same tokens, found at less cost
@@ -55,7 +55,7 @@ func (a *API) list(c echo.Context, who caller.Caller, f tokens.Filter) error {
 	if err := paging(c, &f); err != nil {
 		return err
 	}
-	page, err := a.collect(c.Request().Context(), manager(who), f)
+	page, err := a.collect(c.Request().Context(), a.manager(who), f)
 	if err != nil {
 		return err
 	}

@@ -43,7 +43,7 @@ func ParseParts(xml []byte) (PartPage, error) {
 	if len(xml) > MaxAnswer {
 		return PartPage{}, sigv4.Faultf(ErrMalformedAnswer, "The list of parts is too long.")
 	}
-	if err := read(xml, p.see); err != nil || !p.rooted || p.truncated && p.page.Next == 0 {
+	if err := read(xml, p.see); err != nil || !p.rooted || p.truncated && p.page.Next < 1 {
 		return PartPage{}, sigv4.Faultf(ErrMalformedAnswer, "The list of parts cannot be read.")
 	}
 	if !p.truncated {

@@ -11,8 +11,8 @@ import (
 // 50 on a bucket.
 const MaxTags = 50
 
-// HeaderTags returns the tags of an x-amz-tagging header, as key=value. The
-// error is ErrInvalidArgument.
+// HeaderTags returns the tags of an x-amz-tagging header, as key=value with each
+// = in a key as %3D. The error is ErrInvalidArgument.
 // https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html
 func HeaderTags(value string) ([]string, error) {
 	var tags []string
@@ -28,19 +28,23 @@ func HeaderTags(value string) ([]string, error) {
 		if text, err = url.QueryUnescape(text); err != nil {
 			return nil, tagFault()
 		}
-		if tags = append(tags, name+"="+text); len(tags) > MaxTags {
+		if tags = append(tags, tagText(name, text)); len(tags) > MaxTags {
 			return nil, tagFault()
 		}
 	}
 	return tags, nil
 }
 
+// tagText writes a tag. An equals sign in the key is escaped, so that the first
+// one that is not ends the key.
+func tagText(key, value string) string { return strings.ReplaceAll(key, "=", "%3D") + "=" + value }
+
 func tagFault() error {
 	return sigv4.Faultf(ErrInvalidArgument, "The header x-amz-tagging cannot be read, accepted are up to %d tags like key=value&key=value.", MaxTags)
 }
 
 // DocumentTags returns the tags of a Tagging document, the body of
-// PutObjectTagging and the field tagging of a form, as key=value. The error is
+// PutObjectTagging and the field tagging of a form, as HeaderTags does. The error is
 // ErrMalformedXML or ErrDocumentTooLarge.
 // https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObjectTagging.html
 func DocumentTags(xml []byte) ([]string, error) {
@@ -57,7 +61,7 @@ func DocumentTags(xml []byte) ([]string, error) {
 		case e.is("Tagging/TagSet/Tag/Value") && e.leaf:
 			value = e.text
 		case e.is("Tagging/TagSet/Tag") && keys == 1 && len(tags) < MaxTags:
-			tags = append(tags, key+"="+value)
+			tags = append(tags, tagText(key, value))
 			key, value, keys = "", "", 0
 		default:
 			return strange(e)
