@@ -68,7 +68,7 @@ var aboutRequest = [...]refusal{
 	{contentgateway.ErrNotFound, "not_found", http.StatusNotFound, "no such tenant, domain or path"},
 	{accounts.ErrNoSuchUser, "no_such_user", http.StatusNotFound, "no such user"},
 	{tokens.ErrName, "name_taken", http.StatusConflict, "a token of this user has the name already"},
-	{tokens.ErrTooMany, "too_many_tokens", http.StatusConflict, "the user has as many tokens of this API as he may have"},
+	{tokens.ErrTooMany, "too_many_tokens", http.StatusConflict, "the user has as many tokens of this API as he may have: tokens.max_per_user by the API of users' auth tokens, two access tokens"},
 	{tokens.ErrConflict, "changed", http.StatusPreconditionFailed, "the token was changed since it was read"},
 	{tokens.ErrOtherRequest, "idempotency_key_reused", http.StatusUnprocessableEntity, "the Idempotency-Key was used for another request, or what that made has ended"},
 	{tokens.ErrUsedUp, "used_up", http.StatusForbidden, "the token has no uses left for that"},

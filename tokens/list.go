@@ -203,8 +203,8 @@ func (s *Service) mayList(m Manager, f Filter, d deed) error {
 	return nil
 }
 
-// RevokeAll ends all tokens that a filter selects and the manager may end, and
-// tells ended of each, from one goroutine at a time. It returns how many it
+// RevokeAll ends all tokens that a filter selects and the manager may end; with
+// a tenant all that hold there, also those that hold elsewhere too. It tells ended of each, from one goroutine at a time. It returns how many it
 // ended; with an error a part of the work is done, and doing it again goes on.
 // The errors are those of List.
 func (s *Service) RevokeAll(ctx context.Context, m Manager, f Filter, ended func(*Token)) (int, error) {

@@ -190,7 +190,7 @@ func TestOtherFailures(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("Content-Type", "text/plain")
 	r.SetBasicAuth("ann", "any")
 	answer, err := w.server.Client().Do(r)
 	if err != nil || answer.StatusCode != http.StatusUnsupportedMediaType {

@@ -21,7 +21,9 @@ const maxDepth = 16
 // Body reads the JSON object that a request carries into a pointer to a
 // struct. Whatever is not exactly one object with members that the struct
 // knows, each once, is an *Error that says what was read and what is accepted.
-// A body without a Content-Type counts as JSON.
+// A body without a Content-Type counts as JSON, and so does one with that of
+// forms, which curl sends with every -d: what browsers send for other sites is
+// refused before.
 func Body(c echo.Context, into any) ([]byte, error) {
 	r := c.Request()
 	if kind := r.Header.Get(echo.HeaderContentType); kind != "" && !isJSON(kind) {
@@ -40,7 +42,7 @@ func Body(c echo.Context, into any) ([]byte, error) {
 
 func isJSON(contentType string) bool {
 	kind, _, err := mime.ParseMediaType(contentType)
-	return err == nil && (kind == "application/json" || strings.HasPrefix(kind, "application/") && strings.HasSuffix(kind, "+json"))
+	return err == nil && (kind == "application/json" || kind == "application/x-www-form-urlencoded" || strings.HasPrefix(kind, "application/") && strings.HasSuffix(kind, "+json"))
 }
 
 // Decode reads one JSON object as Body does.

@@ -99,6 +99,9 @@ func (a *API) lookUp(c echo.Context) error {
 	}
 	asked := c.Param("id")
 	t, err := a.Tokens.Find(c.Request().Context(), m, tokens.Secret(asked))
+	if err == nil && !t.Revoked.At.IsZero() {
+		err = tokens.ErrUnknown // the original forgets what was revoked
+	}
 	if err != nil {
 		return hidden(err, m.MayRead())
 	}

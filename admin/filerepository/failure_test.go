@@ -120,7 +120,7 @@ func TestABodyOfAnotherType(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.SetBasicAuth("ann", "x")
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("Content-Type", "text/plain")
 	answer := w.do(r)
 	if answer.StatusCode != http.StatusUnsupportedMediaType || !strings.HasSuffix(answer.body, `"error_code":415,"http_code":415}`) {
 		t.Errorf("got %d %s", answer.StatusCode, answer.body)

@@ -8,6 +8,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"tollgate/admin/api"
+	"tollgate/proxy/caller"
 	"tollgate/tokens"
 )
 
@@ -136,7 +137,7 @@ type selection struct {
 }
 
 // filter returns what is selected, as the query of a list would say it.
-func (s *selection) filter(a *API) (tokens.Filter, error) {
+func (s *selection) filter(a *API, who caller.Caller) (tokens.Filter, error) {
 	args := arguments{}
 	for name, text := range map[string]*string{
 		"owner": s.Owner, "tenant": s.Tenant, "domain": s.Domain, "api": s.API, "q": s.Text,
@@ -157,7 +158,7 @@ func (s *selection) filter(a *API) (tokens.Filter, error) {
 	case len(args) > 0 && all:
 		return tokens.Filter{}, api.Invalid("all was given beside what selects, accepted is one of them")
 	}
-	return filterOf(args, a.Tokens.Now())
+	return a.filter(who, args)
 }
 
 // endAll revokes what a filter selects: without an owner everybody's to who may
@@ -171,7 +172,7 @@ func (a *API) endAll(c echo.Context) error {
 	if _, err := body(c, &b); err != nil {
 		return err
 	}
-	f, err := b.filter(a)
+	f, err := b.filter(a, who)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"tollgate/admin/api"
+	"tollgate/proxy/caller"
 	"tollgate/tokens"
 	"tollgate/tokens/accounts"
 )
@@ -91,7 +92,7 @@ func FuzzSelection(f *testing.F) {
 			isRefusal(t, err)
 			return
 		}
-		filter, err := b.filter(w.api)
+		filter, err := b.filter(w.api, caller.Caller{})
 		if err != nil {
 			isRefusal(t, err)
 			return

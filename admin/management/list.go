@@ -11,6 +11,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"tollgate/admin/api"
+	"tollgate/proxy/caller"
 	"tollgate/tokens"
 )
 
@@ -27,7 +28,7 @@ func (a *API) list(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	f, err := filterOf(args, a.Tokens.Now())
+	f, err := a.filter(who, args)
 	if err != nil {
 		return err
 	}
@@ -57,6 +58,22 @@ func nextPage(c echo.Context, next string) *string {
 	link := url.URL{Path: c.Request().URL.Path, RawQuery: query.Encode()}
 	c.Response().Header().Set("Link", "<"+link.String()+`>; rel="next"`)
 	return &next
+}
+
+// filter reads the query of a list. A domain alone says which tenant it is of,
+// and a tenant that is not there selects nothing that anybody can have meant; who
+// has not every tenant does not learn that it is not.
+func (a *API) filter(who caller.Caller, q arguments) (tokens.Filter, error) {
+	if domain := q.get("domain"); domain != "" && q.get("tenant") == "" {
+		if place, ok := a.Directory().Place(domain); ok && place.Bucket == "" {
+			q["tenant"] = []string{place.Scope.Tenant}
+		}
+	}
+	f, err := filterOf(q, a.Tokens.Now())
+	if err == nil && f.Tenant != "" && who.Powers().Tenants.Has(f.Tenant) && !a.Directory().Tenant(f.Tenant) {
+		return f, api.Invalid("tenant was read as %s, which is no tenant", quoted(f.Tenant))
+	}
+	return f, err
 }
 
 // filterOf reads the query of a list.

@@ -61,6 +61,10 @@ func (b *userBody) checkRights() error {
 	return nil
 }
 
+// minPassword is the shortest password that is taken, in bytes (NIST SP
+// 800-63B, 3.1.1.2).
+const minPassword = 8
+
 // maxPassword bounds a password, in bytes, as the hashing does.
 const maxPassword = 1024
 
@@ -96,8 +100,8 @@ func (a *API) hash(password *string) (tokens.Secret, error) {
 	if password == nil {
 		return "", nil
 	}
-	if n := len(*password); n == 0 || n > maxPassword {
-		return "", api.Invalid("password has %d bytes, accepted are 1 to %d", n, maxPassword)
+	if n := len(*password); n < minPassword || n > maxPassword {
+		return "", api.Invalid("password has %d bytes, accepted are %d to %d", n, minPassword, maxPassword)
 	}
 	return a.HashPassword(tokens.Secret(*password))
 }

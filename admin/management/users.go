@@ -133,6 +133,11 @@ func (a *API) changeUser(c echo.Context) error {
 	if err := b.checkChange(); err != nil {
 		return err
 	}
+	if b.Enabled != nil && !*b.Enabled {
+		if err := notOneself(who, u.Name); err != nil {
+			return err
+		}
+	}
 	ctx := c.Request().Context()
 	if u.Configured && b.onlyEnabled() {
 		if err := a.Users.SetDisabled(ctx, u.Name, a.mark(who, *b.Enabled)); err != nil {
@@ -159,6 +164,18 @@ func (a *API) changeUser(c echo.Context) error {
 	return a.answerUser(c, http.StatusOK, u.Name)
 }
 
+// notOneself keeps whoever manages users from locking himself out, and with the
+// last of them everybody.
+func notOneself(who caller.Caller, name string) error {
+	if who.User.Name != name {
+		return nil
+	}
+	return &api.Error{
+		Status: http.StatusConflict, Reason: api.ReasonConflict,
+		Detail: "nobody can disable or remove himself or his own credentials here, another who manages users can",
+	}
+}
+
 // mark is what disables a user, or enables him.
 func (a *API) mark(who caller.Caller, enabled bool) tokens.Mark {
 	if enabled {
@@ -181,6 +198,9 @@ func (a *API) removeUser(c echo.Context) error {
 	if u.Configured {
 		return failed(accounts.ErrConfigured)
 	}
+	if err := notOneself(who, u.Name); err != nil {
+		return err
+	}
 	if err := a.endTokens(c, who, u.Name); err != nil {
 		return err
 	}
@@ -200,6 +220,9 @@ func (a *API) removeCredentials(c echo.Context) error {
 	}
 	u, err := a.target(c, me)
 	if err != nil {
+		return err
+	}
+	if err := notOneself(who, u.Name); err != nil {
 		return err
 	}
 	if err := a.Users.RemoveCredentials(c.Request().Context(), u.Name); err != nil {

@@ -138,7 +138,9 @@ func TestChangeUser(t *testing.T) {
 		part                     string
 	}{
 		{"disable", "redadmin", "ann", `{"enabled":false}`, 200, `"enabled":false,"disabled":{"at":"2031-05-17T08:30:00.000Z","by":"redadmin"}`},
-		{"another password", "redadmin", "ann", `{"password":"new"}`, 200, `"has_password":true`},
+		{"a short password", "redadmin", "ann", `{"password":"1234567"}`, 400, "accepted are 8"},
+		{"nobody disables himself", "root", "root", `{"enabled":false}`, 409, "himself"},
+		{"another password", "redadmin", "ann", `{"password":"12345678"}`, 200, `"has_password":true`},
 		{"other roles", "redadmin", "ann", `{"roles":["read-only"]}`, 200, `"effective_permissions":["storage.read","storage.list"]`},
 		{"permissions instead of none", "redadmin", "ann", `{"permissions":["storage.read"]}`, 200, `"effective_permissions":["storage.read"]`},
 		{"no tenants", "redadmin", "ann", `{"tenants":[]}`, 200, `"tenants":[]`},
@@ -273,7 +275,7 @@ func TestNarrowedTokenDoesNotTakeItsOwnerOver(t *testing.T) {
 	w := newWorld(t)
 	m := w.make("redadmin", `{"permissions":["users.*","storage.read"]}`)
 	w.call("token "+m.value, "PATCH", "users/redadmin", `{"password":"mine now"}`).is(t, 403, "permission")
-	w.call("token "+m.value, "PATCH", "users/reader", `{"password":"his"}`).is(t, 200)
+	w.call("token "+m.value, "PATCH", "users/reader", `{"password":"his own one"}`).is(t, 200)
 	tenant := w.make("root", `{"tenant":"red"}`)
 	w.call("token "+tenant.value, "PATCH", "users/blueadmin", `{"enabled":false}`).is(t, 403, "other_tenant")
 }

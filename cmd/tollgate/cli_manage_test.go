@@ -166,17 +166,23 @@ func TestCLIManage(t *testing.T) {
 			t.Errorf("%v\n%s", err, r.out)
 		}
 	})
-	t.Run("StopsAtTheFirstThatFails", func(t *testing.T) {
+	t.Run("OneThatFailsKeepsNoOtherFromIt", func(t *testing.T) {
 		first, firstID := create(john)
 		last, lastID := create(john)
 		r := g.as(john, "disable", firstID, unknownID, lastID)
-		if r.code != exitFailed || r.out != firstID+" disabled\n" || !strings.Contains(r.err, "disable "+unknownID+": the gateway answers 404") {
+		if r.code != exitFailed || r.out != firstID+" disabled\n"+lastID+" disabled\n" || !strings.Contains(r.err, "disable "+unknownID+": the gateway answers 404") {
 			t.Errorf("exit %d\n%s%s", r.code, r.out, r.err)
 		}
 		passes(first, 401)
-		passes(last, 200)
-		if r := g.as(john, "revoke", "--output=json", lastID, unknownID, firstID); r.code != exitFailed || r.out != "{\n  \"revoked\": 1\n}\n" {
+		passes(last, 401)
+		if r := g.as(john, "revoke", "--output=json", lastID, unknownID, firstID); r.code != exitFailed || r.out != "{\n  \"revoked\": 2\n}\n" {
 			t.Errorf("exit %d\n%s%s", r.code, r.out, r.err)
+		}
+		if r := g.as(john, "disable", "nightly"); r.code != exitFailed || !strings.Contains(r.err, "disable nightly: ") {
+			t.Errorf("exit %d\n%s", r.code, r.err)
+		}
+		if r := g.as(john, "disable", unknownValue); r.code != exitFailed || strings.Contains(r.err, unknownValue) {
+			t.Errorf("exit %d\n%s", r.code, r.err)
 		}
 	})
 	t.Run("Strangers", func(t *testing.T) {
@@ -231,9 +237,9 @@ func TestCLICheck(t *testing.T) {
 		code int
 		says string
 	}{
-		{"AllowedRead", nil, exitOK, "allowed by "},
-		{"AllowedAgain", nil, exitOK, "allowed by "},
-		{"AllowedUpload", []string{"--method=PUT", "--size=10", "--content-type=text/plain"}, exitOK, "allowed by "},
+		{"AllowedRead", nil, exitOK, "allowed\n"},
+		{"AllowedAgain", nil, exitOK, "allowed\n"},
+		{"AllowedUpload", []string{"--method=PUT", "--size=10", "--content-type=text/plain"}, exitOK, "allowed\n"},
 		{"DeniedSize", []string{"--method=PUT", "--size=11", "--content-type=text/plain"}, exitFailed, "denied by "},
 		{"DeniedType", []string{"--method=PUT", "--size=1", "--content-type=image/png"}, exitFailed, "denied by "},
 		{"DeniedAddress", []string{"--address=192.0.2.1"}, exitFailed, "denied by address: "},

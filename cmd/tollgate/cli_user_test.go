@@ -41,8 +41,8 @@ func TestCLIUserSends(t *testing.T) {
 		{"UpdateNoServiceAccount", shownUser, "", []string{"update", "eve", "--no-service-account"}, "PATCH", at + "/eve", `{"service_account":false}`},
 		{"Disable", shownUser, "", []string{"disable", "eve"}, "PATCH", at + "/eve", `{"enabled":false}`},
 		{"Enable", shownUser, "", []string{"enable", "eve"}, "PATCH", at + "/eve", `{"enabled":true}`},
-		{"Remove", "", "", []string{"remove", "eve"}, "DELETE", at + "/eve", ""},
-		{"RemoveCredentials", "", "", []string{"remove-credentials", "eve"}, "DELETE", at + "/eve/credentials", ""},
+		{"Remove", "", "", []string{"remove", "eve", "--yes"}, "DELETE", at + "/eve", ""},
+		{"RemoveCredentials", "", "", []string{"remove-credentials", "eve", "--yes"}, "DELETE", at + "/eve/credentials", ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			f := startFake(t, 200, row.answer)
@@ -137,7 +137,7 @@ func TestCLIUser(t *testing.T) {
 		t.Errorf("%s", made.out)
 	}
 	logsIn("first password", exitOK)
-	if r := g.asUser(root, "x\n", "create", "eve"); r.code != exitFailed || !strings.Contains(r.err, "409") {
+	if r := g.asUser(root, "another one\n", "create", "eve"); r.code != exitFailed || !strings.Contains(r.err, "409") {
 		t.Errorf("again: exit %d %s", r.code, r.err)
 	}
 	g.asUser(root, "second password\n", "set-password", "eve").well(t)
@@ -171,12 +171,12 @@ func TestCLIUser(t *testing.T) {
 			t.Errorf("%s: exit %d\n%s%s", row.name, r.code, r.out, r.err)
 		}
 	}
-	g.asUser(root, "", "remove-credentials", "eve").well(t)
+	g.asUser(root, "", "remove-credentials", "eve", "--yes").well(t)
 	logsIn("second password", exitFailed)
 	if r := g.asUser(root, "", "show", "eve").well(t); r.field(t, "notes") != "no password" {
 		t.Errorf("%s", r.out)
 	}
-	if r := g.asUser(root, "", "remove", "eve").well(t); r.out != "removed eve\n" {
+	if r := g.asUser(root, "", "remove", "eve", "--yes").well(t); r.out != "removed eve\n" {
 		t.Errorf("%q", r.out)
 	}
 	if r := g.asUser(root, "", "show", "eve"); r.code != exitFailed || !strings.Contains(r.err, "404") {

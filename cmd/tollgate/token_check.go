@@ -42,11 +42,11 @@ func (t *tokenCheckCommand) Run(ctx context.Context, p Process) error {
 	if t.Output == "json" {
 		err = printJSON(p.Stdout, raw)
 	} else {
-		word := "denied"
-		if verdict.Allowed {
-			word = "allowed"
+		said := "allowed"
+		if !verdict.Allowed {
+			said = "denied by " + printable(verdict.Rule) + ": " + printable(verdict.Detail)
 		}
-		_, err = fmt.Fprintf(p.Stdout, "%s by %s: %s\n", word, printable(verdict.Rule), printable(verdict.Detail))
+		_, err = fmt.Fprintln(p.Stdout, said)
 	}
 	if err == nil && !verdict.Allowed {
 		return &exitError{exitFailed}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -131,21 +132,20 @@ type change struct {
 	said func(tokenRecord) string // what to say about one afterwards
 }
 
-// changeTokens changes one token after the other and stops at the first that
-// cannot be changed.
+// changeTokens changes one token after the other. Those that cannot be changed
+// are told of in the end, and keep none of the others from it.
 func changeTokens(ctx context.Context, p Process, f clientFlags, refs []string, what change) error {
 	c, err := newClient(f, p)
 	if err != nil {
 		return err
 	}
-	all := []json.RawMessage{}
+	all, failed := []json.RawMessage{}, []error{}
 	for _, ref := range refs {
 		var record tokenRecord
-		var raw json.RawMessage
-		raw, err = c.ask(ctx, call{method: http.MethodPatch, path: tokenPathOf(ref), body: what.body}, &record)
+		raw, err := c.ask(ctx, call{method: http.MethodPatch, path: tokenPathOf(ref), body: what.body}, &record)
 		if err != nil {
-			err = fmt.Errorf("%s %s: %w", what.verb, nameOf(ref), err)
-			break
+			failed = append(failed, fmt.Errorf("%s %s: %w", what.verb, nameOf(ref), err))
+			continue
 		}
 		all = append(all, raw)
 		if f.Output != "json" {
@@ -153,17 +153,17 @@ func changeTokens(ctx context.Context, p Process, f clientFlags, refs []string, 
 		}
 	}
 	if f.Output == "json" {
-		if failed := printJSON(p.Stdout, all); err == nil {
-			err = failed
-		}
+		failed = append(failed, printJSON(p.Stdout, all))
 	}
-	return err
+	return errors.Join(failed...)
 }
 
-// nameOf returns a public id as it is and does not repeat a value.
+// nameOf returns what somebody called a token, but for what can be its value:
+// that is not repeated.
 func nameOf(ref string) string {
-	if tokens.IsID(ref) {
-		return ref
+	const shortest = 30 // of values
+	if tokens.IsID(ref) || len(ref) < shortest {
+		return printable(ref)
 	}
 	return tokens.Secret(ref).String()
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -11,7 +12,7 @@ type tokenRevokeCommand struct {
 	clientFlags
 	filterFlags
 	placeFlags
-	AllStale string   `help:"Those not used for so long, like 90d." placeholder:"SPAN" xor:"stale"`
+	AllStale string   `help:"Those not used for so long, like 90d." placeholder:"SPAN" xor:"stale" aliases:"stale"`
 	All      bool     `help:"All that one may revoke."`
 	Yes      bool     `help:"Do not ask before tokens are revoked that were not named."`
 	IDs      []string `arg:"" optional:"" name:"id" help:"Public ids, or access keys."`
@@ -38,18 +39,19 @@ type revocation struct {
 	Revoked int `json:"revoked"`
 }
 
-// each ends the tokens that were named, one after the other, and stops at the
-// first that cannot be ended.
+// each ends the tokens that were named, one after the other. Those that cannot
+// be ended are told of in the end, and keep none of the others from it.
 func (t *tokenRevokeCommand) each(ctx context.Context, p Process) error {
 	c, err := newClient(t.clientFlags, p)
 	if err != nil {
 		return err
 	}
 	var done revocation
+	var failed []error
 	for _, id := range t.IDs {
-		if err = t.one(ctx, c, id); err != nil {
-			err = fmt.Errorf("revoke %s: %w", nameOf(id), err)
-			break
+		if err := t.one(ctx, c, id); err != nil {
+			failed = append(failed, fmt.Errorf("revoke %s: %w", nameOf(id), err))
+			continue
 		}
 		done.Revoked++
 		if t.Output != "json" {
@@ -57,11 +59,9 @@ func (t *tokenRevokeCommand) each(ctx context.Context, p Process) error {
 		}
 	}
 	if t.Output == "json" {
-		if failed := printJSON(p.Stdout, done); err == nil {
-			err = failed
-		}
+		failed = append(failed, printJSON(p.Stdout, done))
 	}
-	return err
+	return errors.Join(failed...)
 }
 
 // one ends a token, if it is where it was said to be.

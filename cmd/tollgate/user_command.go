@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"tollgate/tokens/accounts"
 )
@@ -103,32 +104,51 @@ func (u *userEnableCommand) Run(ctx context.Context, p Process) error {
 type userRemoveCommand struct {
 	clientFlags
 	nameArg
+	Yes bool `help:"Do not ask before."`
 }
 
 // Run removes a user.
 func (u *userRemoveCommand) Run(ctx context.Context, p Process) error {
-	return removeUser(ctx, p, u.clientFlags, u.path(), "removed "+u.Name)
+	return removal{u.clientFlags, u.path(), "removed", u.Name, u.Yes}.run(ctx, p, "Remove user "+printable(u.Name)+" and end all his tokens?")
 }
 
 type userRemoveCredentialsCommand struct {
 	clientFlags
 	nameArg
+	Yes bool `help:"Do not ask before."`
 }
 
 // Run removes the password of a user and ends his tokens.
 func (u *userRemoveCredentialsCommand) Run(ctx context.Context, p Process) error {
-	return removeUser(ctx, p, u.clientFlags, u.path()+"/credentials", "removed the credentials of "+u.Name)
+	return removal{u.clientFlags, u.path() + "/credentials", "removed_credentials", u.Name, u.Yes}.run(ctx, p,
+		"Remove the password of "+printable(u.Name)+" and end all his tokens?")
 }
 
-// removeUser takes something away and says so.
-func removeUser(ctx context.Context, p Process, f clientFlags, path, said string) error {
-	c, err := newClient(f, p)
+// removal takes something away of a user.
+type removal struct {
+	flags      clientFlags
+	path, said string
+	user       string
+	unasked    bool
+}
+
+// run does it, after it was asked for again, and says so.
+func (r removal) run(ctx context.Context, p Process, question string) error {
+	if !r.unasked {
+		if err := confirm(p, question); err != nil {
+			return err
+		}
+	}
+	c, err := newClient(r.flags, p)
 	if err != nil {
 		return err
 	}
-	if _, err := c.do(ctx, call{method: http.MethodDelete, path: path}); err != nil {
+	if _, err := c.do(ctx, call{method: http.MethodDelete, path: r.path}); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(p.Stdout, printable(said))
+	if r.flags.Output == "json" {
+		return printJSON(p.Stdout, map[string]string{r.said: r.user})
+	}
+	_, err = fmt.Fprintln(p.Stdout, strings.ReplaceAll(r.said, "_", " "), printable(r.user))
 	return err
 }
