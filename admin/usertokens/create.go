@@ -70,7 +70,7 @@ func (a *API) create(c echo.Context, who caller.Caller, owner *tokens.User) erro
 	h := c.Response().Header()
 	h.Set(echo.HeaderCacheControl, "no-store")
 	h.Set(headerTokenID, string(issued.Token.ID))
-	answer := answerOf(issued.Token)
+	answer := a.answerOf(issued.Token)
 	answer.Token = issued.Value.Reveal()
 	return c.JSON(http.StatusOK, answer)
 }

@@ -63,7 +63,7 @@ func (a *API) list(c echo.Context, who caller.Caller, f tokens.Filter) error {
 	link(c, page.Next, f.Limit)
 	all := make([]answer, 0, len(page.Tokens))
 	for _, t := range page.Tokens {
-		all = append(all, answerOf(t))
+		all = append(all, a.answerOf(t))
 	}
 	return c.JSON(http.StatusOK, all)
 }

@@ -37,12 +37,12 @@ func TestListed(t *testing.T) {
 	const inAnHour = "2031-05-17T09:30:00.123Z"
 	want := map[tokens.ID]entry{
 		made.ID:       {Name: "ci", ExpiresAt: made.ExpiresAt, Permissions: []string{"storage.read"}, Tenants: []string{"any"}},
-		session.ID:    {ExpiresAt: new(inAnHour), Permissions: []string{"*.*"}, Tenants: []string{"blue"}},
-		pair.ID:       {ExpiresAt: new(inAnHour), Permissions: []string{"*.*"}, Tenants: []string{"red"}},
+		session.ID:    {ExpiresAt: new(inAnHour), Permissions: []string{"storage.*"}, Tenants: []string{"blue"}},
+		pair.ID:       {ExpiresAt: new(inAnHour), Permissions: []string{"storage.*"}, Tenants: []string{"red"}},
 		bounded.ID:    {ExpiresAt: new(inAnHour), Permissions: []string{"storage.read"}, Tenants: []string{"any"}},
 		restricted.ID: {Name: "small", ExpiresAt: new(inAnHour), Permissions: []string{"storage.*"}, Tenants: []string{"red"}},
 		several.ID:    {ExpiresAt: new("2032-05-17T09:30:00.123Z"), Permissions: []string{"storage.read", "storage.list"}, Tenants: []string{"red"}},
-		disabled.ID:   {ExpiresAt: new(inAnHour), Permissions: []string{"*.*"}, Tenants: []string{"red"}},
+		disabled.ID:   {ExpiresAt: new(inAnHour), Permissions: []string{"storage.*"}, Tenants: []string{"red"}},
 	}
 	got := read[[]entry](t, r)
 	if len(got) != len(want) {

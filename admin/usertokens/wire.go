@@ -174,16 +174,20 @@ type answer struct {
 // timeForm is how times are printed: RFC 3339 in UTC.
 const timeForm = "2006-01-02T15:04:05.000Z"
 
-func answerOf(t *tokens.Token) answer {
-	a := answer{
+func (a *API) answerOf(t *tokens.Token) answer {
+	given := granted(t)
+	if owner, ok := a.Directory().Account(t.Owner); ok && len(t.Allowed) == 0 {
+		given &= rightsOf(owner.User) // it was given whatever he has
+	}
+	made := answer{
 		Name: t.Name, CreatedAt: t.Created.UTC().Format(timeForm),
-		Permissions: granted(t).Names(), Tenants: tenantsOf(t), ID: t.ID,
+		Permissions: given.Names(), Tenants: tenantsOf(t), ID: t.ID,
 	}
 	if !t.Expires.IsZero() {
 		at := t.Expires.UTC().Format(timeForm)
-		a.ExpiresAt = &at
+		made.ExpiresAt = &at
 	}
-	return a
+	return made
 }
 
 // tenantsOf returns where a token holds; any is all that its owner has.
