@@ -5,8 +5,10 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -180,26 +182,52 @@ const (
 // identify returns who asks, in any form but a signature: those are for the
 // storage. Every error of it is about the caller.
 func (a *Admin) identify(c echo.Context) (caller.Caller, error) {
-	s := a.settings.Load()
-	r := c.Request()
-	cred, err := caller.Parser{Cookie: s.Cookie.Name}.Of(r, caller.AllForms)
-	if err != nil {
-		return caller.Caller{Form: cred.Form}, &callerError{err}
-	}
-	who, err := a.deps.Callers.Identify(r.Context(), cred)
+	who, err := a.presents(c)
 	if who, err = a.admit(c, who, err); err != nil {
 		return who, err
 	}
 	return a.use(c, who)
 }
 
+// presents returns who stands behind the credential of a request.
+func (a *Admin) presents(c echo.Context) (caller.Caller, error) {
+	r := c.Request()
+	cred, err := caller.Parser{Cookie: a.settings.Load().Cookie.Name}.Of(r, caller.AllForms)
+	if err != nil {
+		return caller.Caller{Form: cred.Form}, err
+	}
+	return a.deps.Callers.Identify(r.Context(), cred)
+}
+
 // somebody returns who asks, as identify does, and refuses who does not say.
+// When the body has been read, he must still be who he was: what ends a token
+// or changes a user is not to be outlasted by a body that comes slowly.
 func (a *Admin) somebody(c echo.Context) (caller.Caller, error) {
 	who, err := a.identify(c)
 	if err == nil && who.Anonymous() {
 		err = tokens.ErrAnonymous
 	}
-	return who, err
+	if err != nil {
+		return who, err
+	}
+	api.OnBody(c, func() error { return a.still(c, who) })
+	return who, nil
+}
+
+// still says whether somebody is who he was and may what he might. No use of
+// his token is counted.
+func (a *Admin) still(c echo.Context, was caller.Caller) error {
+	now, err := a.presents(c)
+	if (errors.Is(err, tokens.ErrUsedUp) || errors.Is(now.Degraded, tokens.ErrUsedUp)) && was.Token != nil && was.Token.Only.Uses > 0 {
+		return nil // by this very request, or one beside it
+	}
+	if err != nil {
+		return &callerError{err}
+	}
+	if now.Anonymous() || !reflect.DeepEqual(*now.User, *was.User) {
+		return tokens.ErrPermission // he changed meanwhile
+	}
+	return nil
 }
 
 // use holds the restrictions of the token that somebody comes by, and counts

@@ -19,7 +19,7 @@ func dressBody(out, in *http.Request) {
 	}
 	out.Trailer = nil
 	for name := range in.Trailer {
-		if fateOf(name) != goesOn || plainName(name) == "cookie" {
+		if fateOf(name) != goesOn || plainName(name) == "cookie" || isJudged(http.CanonicalHeaderKey(plainName(name))) {
 			continue
 		}
 		if out.Trailer == nil {

@@ -129,6 +129,7 @@ var denials = [...]denial{
 	{tokens.ErrType, "media_type", http.StatusForbidden, codeForbidden, "AccessDenied"},
 	{tokens.ErrSize, "size", http.StatusRequestEntityTooLarge, codeForbidden, "EntityTooLarge"},
 	{tokens.ErrTag, "tag", http.StatusForbidden, codeForbidden, "AccessDenied"},
+	{errOtherPart, "other_part", http.StatusBadRequest, codeBadRequest, "InvalidPart"},
 	{errExists, "exists", http.StatusPreconditionFailed, codeForbidden, "PreconditionFailed"},
 	{payload.ErrIncomplete, "broken_body", http.StatusBadRequest, codeBadRequest, "IncompleteBody"},
 	{postpolicy.ErrIncomplete, "broken_body", http.StatusBadRequest, codeBadRequest, "IncompleteBody"},

@@ -16,6 +16,7 @@ func (x *exchange) readDocument(t *transfer) error {
 	if t.length > s3.MaxDocument {
 		return sigv4.Faultf(s3.ErrDocumentTooLarge, "The document has %d bytes, at most %d are possible.", t.length, s3.MaxDocument)
 	}
+	x.waited = true
 	stop := x.hurry()
 	text, err := io.ReadAll(io.LimitReader(t.body, s3.MaxDocument+1))
 	stop()
@@ -36,7 +37,7 @@ func (x *exchange) readDocument(t *transfer) error {
 // checkTagging holds the tags of a document to those of the token.
 func (x *exchange) checkTagging(text []byte) error {
 	only := x.only()
-	if only == nil || len(only.Tags) == 0 || x.operation.Name != "PutObjectTagging" && x.operation.Name != "PutBucketTagging" {
+	if only == nil || len(only.Tags) == 0 {
 		return nil
 	}
 	tags, err := s3.DocumentTags(text)

@@ -62,6 +62,7 @@ type exchange struct {
 	operation s3.Operation
 	bucket    string
 	trailing  []payload.Checksum // of a document that was read
+	waited    bool               // for the client, or for the storage, since it was authorised
 
 	reason  string // why it was refused; empty = it was not
 	failure error  // for the log

@@ -35,6 +35,11 @@ func (g *Gateway) forward(x *exchange, grant tokens.Grant) error {
 	if err := x.checkNew(grant); err != nil {
 		return err
 	}
+	if x.waited {
+		if err := g.stillAllowed(x.in.Context(), x); err != nil {
+			return err
+		}
+	}
 	if _, err := g.callers.Tokens.Use(x.in.Context(), grant.Subject(), x.circumstances()); err != nil {
 		return err
 	}
@@ -178,12 +183,12 @@ func (x *exchange) passes(name string, values []string) bool {
 		return !x.consumes(name, values)
 	case goesOn:
 	}
-	if x.route.storage != nil {
-		// What S3 names in headers was judged, so that nobody on the way can
-		// have it taken off again by naming it in Connection.
-		return !isMisspelt(name)
+	// What was judged nobody can have taken off again by naming it in
+	// Connection, nor say in another spelling.
+	if isMisspelt(name) && (x.route.storage != nil || x.only() != nil) {
+		return false
 	}
-	return !hasListed(x.in.Header["Connection"], name)
+	return x.route.storage != nil || isJudged(name) || !hasListed(x.in.Header["Connection"], name)
 }
 
 // consumes reports whether a header is a credential in a form that counts on

@@ -64,12 +64,17 @@ func fateOf(name string) fate {
 	return goesOn
 }
 
-// isMisspelt reports whether some servers read a name as one of Amazon's that
-// others do not: X_Amz_Acl.
+// isMisspelt reports whether some servers read a name as one that says what is
+// stored, or as one of Amazon's, and others do not: Content_Type, X_Amz_Acl.
 func isMisspelt(name string) bool {
-	const family = "x-amz-"
 	plain := plainName(name)
-	return strings.HasPrefix(plain, family) && !strings.EqualFold(plain, name)
+	return (strings.HasPrefix(plain, "x-amz-") || strings.HasPrefix(plain, "content-")) && !strings.EqualFold(plain, name)
+}
+
+// isJudged reports whether a header says something of what is stored that was
+// held to the restrictions of a token: it must arrive as it was judged.
+func isJudged(name string) bool {
+	return strings.HasPrefix(name, "Content-") || strings.EqualFold(name, "X-Amz-Tagging")
 }
 
 // plainName returns a header name in lower case with - for everything that is

@@ -15,6 +15,10 @@ import (
 	"tollgate/tokens"
 )
 
+// errOtherPart: an upload is completed with parts that are not those that the
+// storage has.
+var errOtherPart = errors.New("part is not there or another one")
+
 // errExists: only a new object may be made, and there is one.
 var errExists = errors.New("object exists already")
 
@@ -59,6 +63,7 @@ func (x *exchange) inquire(method, query string) (*answer, error) {
 		},
 	}
 	a := &answer{header: make(http.Header)}
+	x.waited = true
 	_, err := x.route.upstream.Forward(a, out)
 	return a, err
 }
@@ -71,41 +76,45 @@ func (x *exchange) checkWhole(document []byte) error {
 	if only == nil || only.SizeBelow == 0 {
 		return nil
 	}
-	numbers, err := s3.CompletedParts(document)
+	named, err := s3.CompletedParts(document)
 	if err != nil {
 		return err
 	}
-	sizes, err := x.partSizes()
+	kept, err := x.parts()
 	if err != nil {
 		return err
 	}
 	var total int64
-	for _, n := range numbers {
-		total += sizes[n] // a part that is not there is for the storage to refuse
-		if !only.AcceptsSize(total) {
+	for _, p := range named {
+		// A part that is not there, or is sent anew meanwhile, is for the
+		// storage to refuse: it compares the ETags too.
+		if kept[p.Number].ETag != p.ETag {
+			return sigv4.Faultf(errOtherPart, "One or more of the specified parts could not be found. The part might not have been uploaded, or the specified entity tag might not have matched the part's entity tag.")
+		}
+		if total += kept[p.Number].Size; !only.AcceptsSize(total) {
 			return tooLarge()
 		}
 	}
 	return nil
 }
 
-// partSizes asks the storage for the parts of the upload that the request is
+// parts asks the storage for the parts of the upload that the request is
 // about.
-func (x *exchange) partSizes() (map[int]int64, error) {
+func (x *exchange) parts() (map[int]s3.Part, error) {
 	asked, err := url.ParseQuery(x.outgoingQuery())
 	if err != nil {
 		return nil, fmt.Errorf("%w: a query that cannot be read", ErrBadTarget)
 	}
-	sizes := make(map[int]int64)
+	all := make(map[int]s3.Part)
 	for marker := 0; ; {
 		page, err := x.partPage(asked["uploadId"], marker)
 		if err != nil {
 			return nil, err
 		}
-		maps.Copy(sizes, page.Sizes)
+		maps.Copy(all, page.Parts)
 		switch {
 		case page.Next == 0:
-			return sizes, nil
+			return all, nil
 		case page.Next <= marker:
 			return nil, fmt.Errorf("%w: the list of parts goes back", s3.ErrMalformedAnswer)
 		}

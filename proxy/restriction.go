@@ -7,6 +7,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"path"
 	"strings"
 
 	"tollgate/proxy/s3"
@@ -38,27 +39,62 @@ func (x *exchange) restrict(a *tokens.Action) error {
 	if err != nil {
 		return err
 	}
-	stores.Tags, err = x.tags(stores.Tags)
 	a.Stores = stores
+	if len(x.only().Tags) > 0 {
+		stores.Tags, err = x.tags(stores.Tags)
+	}
 	return err
 }
 
 // upload says what the request stores, as far as its head tells.
 func (x *exchange) upload() (*tokens.Upload, error) {
 	declared := tokens.Upload{Type: declaredType(x.in.Header["Content-Type"]), Size: x.bodySize()}
-	if x.route.storage != nil {
+	switch {
+	case x.upgrade != "":
+		return unseen(), nil // what follows is no request, and nobody reads it
+	case x.route.storage != nil:
 		return x.storedUpload(declared)
+	case x.writesParts():
+		declared.Size = math.MaxInt64 // as large as many of them make it
 	}
 	switch x.in.Method {
 	case http.MethodPut, http.MethodPost, http.MethodPatch:
-		return &declared, nil
-	case "COPY":
+		return &declared, x.checkExtension()
+	case "COPY", "MOVE":
 		return unseen(), nil
 	}
 	if _, known := verbs[x.in.Method]; !known && x.in.Method != http.MethodOptions {
 		return &declared, nil
 	}
 	return &tokens.Upload{Untyped: true}, nil
+}
+
+// writesParts reports whether a plain request can write a part of something, or
+// has something copied, so that its body says nothing of what is there then.
+func (x *exchange) writesParts() bool {
+	if x.in.Method == http.MethodPatch || len(x.in.Header["Content-Range"]) > 0 {
+		return true
+	}
+	for name := range x.in.Header {
+		if s3.IsForeignHeader(name) {
+			return true
+		}
+	}
+	return false
+}
+
+// checkExtension holds the extension of a file to the types of the token where
+// a folder is served: that is by what it tells the type.
+func (x *exchange) checkExtension() error {
+	only := x.only()
+	if !x.route.upstream.IsFolder() || len(only.Types) == 0 {
+		return nil
+	}
+	served := mime.TypeByExtension(path.Ext(decode(x.path)))
+	if served == "" || only.AcceptsType(declaredType([]string{served})) {
+		return nil
+	}
+	return tokens.ErrType
 }
 
 // unseen is an object whose type and size nobody looks at, such as the source
@@ -75,7 +111,10 @@ func (x *exchange) storedUpload(declared tokens.Upload) (*tokens.Upload, error) 
 		return &declared, nil
 	case "UploadPart":
 		return &tokens.Upload{Untyped: true, Size: declared.Size}, nil
-	case "CopyObject", "UploadPartCopy":
+	case "CopyObject", "UploadPartCopy", "RestoreObject":
+		if only := x.only(); len(only.Tags) > 0 && x.in.Header.Get("X-Amz-Tagging-Directive") != "REPLACE" {
+			return nil, tokens.ErrTag // those of the source would come along
+		}
 		return unseen(), nil
 	case "PostObject":
 		return x.formUpload()
@@ -99,6 +138,13 @@ func (x *exchange) formUpload() (*tokens.Upload, error) {
 		if u.Tags, err = s3.DocumentTags([]byte(document)); err != nil {
 			return nil, err
 		}
+	}
+	if text, given := x.form.Get("x-amz-tagging"); given {
+		more, err := s3.HeaderTags(text)
+		if err != nil {
+			return nil, err
+		}
+		u.Tags = append(u.Tags, more...)
 	}
 	return u, nil
 }
@@ -132,6 +178,9 @@ func (x *exchange) tags(known []string) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: a query that cannot be read", ErrBadTarget)
 	}
+	if x.route.storage == nil && x.sendsForm() {
+		return nil, tokens.ErrTag // nobody here reads it
+	}
 	var written []string
 	for name, values := range x.in.Header {
 		if plainName(name) == "x-amz-tagging" {
@@ -156,10 +205,17 @@ func (x *exchange) tags(known []string) ([]string, error) {
 	return known, nil
 }
 
-// isTagArgument reports whether plain services take tags under a name.
+// isTagArgument reports whether plain services take tags under a name in lower
+// case. Some cut spaces off, and what is in brackets.
 func isTagArgument(name string) bool {
-	switch name {
-	case "tag", "tag[]", "tags", "tags[]":
+	name, _, _ = strings.Cut(strings.TrimSpace(name), "[")
+	return name == "tag" || name == "tags"
+}
+
+// sendsForm reports whether the body is a form, which can hold tags.
+func (x *exchange) sendsForm() bool {
+	switch declaredType(x.in.Header["Content-Type"]) {
+	case "application/x-www-form-urlencoded", "multipart/form-data":
 		return true
 	}
 	return false
@@ -192,13 +248,10 @@ func (x *exchange) stored(body io.Reader) io.Reader {
 	return body
 }
 
-// isSniffable reports whether the body begins with the beginning of an object.
+// isSniffable reports whether the body is an object, or a part of one: any can
+// become the first.
 func (x *exchange) isSniffable() bool {
-	if x.operation.Name == "UploadPart" {
-		query, err := url.ParseQuery(x.query)
-		return err != nil || query.Get("partNumber") == "1"
-	}
-	return !x.action.Stores.Untyped
+	return x.operation.Name == "UploadPart" || !x.action.Stores.Untyped
 }
 
 // isCoded reports whether a body is coded, so that its type cannot be seen.
@@ -211,7 +264,8 @@ func (x *exchange) isCoded() bool {
 	for _, v := range values {
 		for coding := range strings.SplitSeq(v, ",") {
 			coding = strings.ToLower(strings.Trim(coding, " \t"))
-			if coding != "" && coding != "aws-chunked" && coding != "identity" {
+			decoded := coding == "aws-chunked" && x.signature != nil && x.signature.Payload.Streams()
+			if coding != "" && coding != "identity" && !decoded {
 				return true
 			}
 		}

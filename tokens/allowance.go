@@ -194,7 +194,14 @@ func (as Allowances) Validate() error {
 	if len(as) > maxAllowances {
 		return Invalid("%d grants were read, accepted are at most %d", len(as), maxAllowances)
 	}
+	total := 0
 	for i, a := range as {
+		for _, r := range a.Resources {
+			total += len(r)
+		}
+		if total > maxNarrowing {
+			return Invalid("the resources have more than %d bytes together, which are accepted", maxNarrowing)
+		}
 		if a.Permissions == 0 {
 			return Invalid("grant %d has no permissions, accepted are %s", i+1, strings.Join(PermissionNames(), ", "))
 		}

@@ -176,14 +176,18 @@ func narrower[E any](mine *[]E, parent []E, covers func(parent, mine E) bool) bo
 
 // Bounds of what a token can be restricted to.
 const (
-	maxRestricted  = 64      // members of a list
-	maxRestriction = 1 << 10 // bytes of a member
+	maxRestricted  = 64       // members of a list
+	maxRestriction = 1 << 10  // bytes of a member
+	maxNarrowing   = 16 << 10 // bytes of all texts together; of resources too
 )
 
 // Validate returns an *InvalidError for restrictions that no token can have.
 func (r *Restrictions) Validate() error {
 	if err := r.validateNumbers(); err != nil {
 		return err
+	}
+	if n := r.bytes(); n > maxNarrowing {
+		return Invalid("the restrictions have %d bytes together, accepted are at most %d", n, maxNarrowing)
 	}
 	for _, p := range r.Addresses {
 		if !p.IsValid() || p != p.Masked() || p.Addr().Is4In6() {
@@ -225,6 +229,20 @@ func (r *Restrictions) validateTexts() error {
 		}
 	}
 	return nil
+}
+
+// bytes returns how long all texts are together.
+func (r *Restrictions) bytes() int {
+	n := 0
+	for _, a := range r.Agents {
+		n += len(a.Text)
+	}
+	for _, list := range [...][]string{r.Types, r.Tags} {
+		for _, text := range list {
+			n += len(text)
+		}
+	}
+	return n
 }
 
 func checkText(what, text string) error {

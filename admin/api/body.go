@@ -37,8 +37,20 @@ func Body(c echo.Context, into any) ([]byte, error) {
 	case err != nil:
 		return nil, Invalid("the body broke off")
 	}
+	if again, ok := c.Get(againKey).(func() error); ok {
+		if err := again(); err != nil {
+			return nil, err
+		}
+	}
 	return text, Decode(text, into)
 }
+
+// againKey is where it is kept who asks once more.
+const againKey = "tollgate.again"
+
+// OnBody sets what is asked once a body has been read, which can take as long
+// as the client likes: its error ends the request.
+func OnBody(c echo.Context, again func() error) { c.Set(againKey, again) }
 
 func isJSON(contentType string) bool {
 	kind, _, err := mime.ParseMediaType(contentType)

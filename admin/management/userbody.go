@@ -68,7 +68,8 @@ const minPassword = 8
 // maxPassword bounds a password, in bytes, as the hashing does.
 const maxPassword = 1024
 
-// setter reads the body once and returns what sets a user by it.
+// setter reads the body once and returns what sets a user by it, but for his
+// password: hashing one costs so much that it comes after every check.
 func (a *API) setter(who caller.Caller, b *userBody) (func(*accounts.Stored), error) {
 	if err := b.checkRights(); err != nil {
 		return nil, err
@@ -77,8 +78,7 @@ func (a *API) setter(who caller.Caller, b *userBody) (func(*accounts.Stored), er
 	if err != nil {
 		return nil, err
 	}
-	hash, err := a.hash(b.Password)
-	if err != nil {
+	if err := checkPassword(b.Password); err != nil {
 		return nil, err
 	}
 	return func(s *accounts.Stored) {
@@ -86,22 +86,26 @@ func (a *API) setter(who caller.Caller, b *userBody) (func(*accounts.Stored), er
 		if locator != "" {
 			s.Locator = locator
 		}
-		if hash != "" {
-			s.PasswordHash = hash
-		}
 		if b.Enabled != nil && (*b.Enabled || s.Disabled.At.IsZero()) {
 			s.Disabled = a.mark(who, *b.Enabled)
 		}
 	}, nil
 }
 
+func checkPassword(password *string) error {
+	if password == nil {
+		return nil
+	}
+	if n := len(*password); n < minPassword || n > maxPassword {
+		return api.Invalid("password has %d bytes, accepted are %d to %d", n, minPassword, maxPassword)
+	}
+	return nil
+}
+
 // hash returns the hash of a password; "" = none was given.
 func (a *API) hash(password *string) (tokens.Secret, error) {
 	if password == nil {
 		return "", nil
-	}
-	if n := len(*password); n < minPassword || n > maxPassword {
-		return "", api.Invalid("password has %d bytes, accepted are %d to %d", n, minPassword, maxPassword)
 	}
 	return a.HashPassword(tokens.Secret(*password))
 }

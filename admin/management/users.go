@@ -56,7 +56,7 @@ func (a *API) confined(t *tokens.Token) bool {
 	if t == nil {
 		return false
 	}
-	return t.Allowed.Placed() || !t.Only.IsZero() || t.Scope.Domain != "" && !a.Directory().AnyDomain()
+	return t.Narrowed() && !t.Expires.IsZero() || t.Allowed.Placed() || !t.Only.IsZero() || t.Scope.Domain != "" && !a.Directory().AnyDomain()
 }
 
 // target returns the user that the path names, if the caller may change him.
@@ -106,6 +106,9 @@ func (a *API) createUser(c echo.Context) error {
 	if err := mayMake(me, tokens.User{}, a.Directory().Preview(s).User); err != nil {
 		return err
 	}
+	if s.PasswordHash, err = a.hash(b.Password); err != nil {
+		return err
+	}
 	if err := a.Users.Create(c.Request().Context(), s); err != nil {
 		return failed(err)
 	}
@@ -152,10 +155,17 @@ func (a *API) changeUser(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	hash, err := a.hash(b.Password)
+	if err != nil {
+		return err
+	}
 	err = a.Users.Change(ctx, u.Name, func(s *accounts.Stored) error {
 		// No other change slips in between here and the write.
 		was := a.Directory().Preview(*s).User
 		set(s)
+		if hash != "" {
+			s.PasswordHash = hash
+		}
 		return mayMake(me, was, a.Directory().Preview(*s).User)
 	})
 	if err != nil {
@@ -237,7 +247,10 @@ func (a *API) removeCredentials(c echo.Context) error {
 // endTokens revokes all tokens of a user. Who may change him needs no right to
 // end tokens besides, which is what the API of users' tokens asks for too.
 func (a *API) endTokens(c echo.Context, who caller.Caller, name string) error {
-	m := a.Manager(who, tokens.UserTokens)
+	// Also those that still name a tenant which he has not now: they would
+	// count again if he got it back.
+	everywhere := &tokens.User{Name: who.User.Name, Tenants: tokens.Tenants{Any: true}, Rights: tokens.Everything}
+	m := tokens.Manager{Subject: tokens.Subject{User: everywhere}, Via: tokens.Management}
 	_, err := a.Tokens.RevokeAll(c.Request().Context(), m, tokens.Filter{Owner: name}, func(t *tokens.Token) { a.Ended(c, t) })
 	if err != nil {
 		return fmt.Errorf("end tokens of user: %w", err)

@@ -252,7 +252,8 @@ func TestConfinedTokenChangesNoUsers(t *testing.T) {
 	}{
 		{"a token of all that its owner has", `{}`, 201},
 		{"a tenant's token", `{"tenant":"red"}`, 201},
-		{"one narrowed to rights", `{"permissions":["users.write","storage.read"]}`, 201},
+		{"one narrowed to rights that never ends", `{"permissions":["users.write","storage.read"],"expires_at":null}`, 201},
+		{"one narrowed to rights", `{"permissions":["users.write","storage.read"]}`, 403},
 		{"one without the right", `{"permissions":["storage.*"]}`, 403},
 		{"one whose rights do not cover", `{"permissions":["users.write"]}`, 403},
 		{"one narrowed to places", `{"grants":[{"permissions":["users.write","storage.read"],"resources":["a"]}]}`, 403},
@@ -273,7 +274,7 @@ func TestConfinedTokenChangesNoUsers(t *testing.T) {
 // by a token that has less than he.
 func TestNarrowedTokenDoesNotTakeItsOwnerOver(t *testing.T) {
 	w := newWorld(t)
-	m := w.make("redadmin", `{"permissions":["users.*","storage.read"]}`)
+	m := w.make("redadmin", `{"permissions":["users.*","storage.read"],"expires_at":null}`)
 	w.call("token "+m.value, "PATCH", "users/redadmin", `{"password":"mine now"}`).is(t, 403, "permission")
 	w.call("token "+m.value, "PATCH", "users/reader", `{"password":"his own one"}`).is(t, 200)
 	tenant := w.make("root", `{"tenant":"red"}`)

@@ -84,7 +84,7 @@ func listOfParts(sizes ...int) func(w http.ResponseWriter, a *s3Arrival) bool {
 		to := min(from+2, len(sizes))
 		fmt.Fprintf(w, `<?xml version="1.0" encoding="UTF-8"?><ListPartsResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><IsTruncated>%t</IsTruncated><NextPartNumberMarker>%d</NextPartNumberMarker>`, to < len(sizes), to)
 		for i := from; i < to; i++ {
-			fmt.Fprintf(w, "<Part><PartNumber>%d</PartNumber><Size>%d</Size><ETag>&quot;e&quot;</ETag></Part>", i+1, sizes[i])
+			fmt.Fprintf(w, "<Part><PartNumber>%d</PartNumber><Size>%d</Size><ETag>&quot;e%d&quot;</ETag></Part>", i+1, sizes[i], i+1)
 		}
 		_, _ = io.WriteString(w, "</ListPartsResult>")
 		return true
@@ -100,7 +100,7 @@ func TestS3SizeOfAllParts(t *testing.T) {
 		var b strings.Builder
 		b.WriteString("<CompleteMultipartUpload>")
 		for _, n := range parts {
-			fmt.Fprintf(&b, "<Part><PartNumber>%d</PartNumber><ETag>e</ETag></Part>", n)
+			fmt.Fprintf(&b, "<Part><PartNumber>%d</PartNumber><ETag>\"e%d\"</ETag></Part>", n, n)
 		}
 		b.WriteString("</CompleteMultipartUpload>")
 		c := put(path, b.String()).argument("uploadId=a%2Bb")
@@ -119,6 +119,7 @@ func TestS3SizeOfAllParts(t *testing.T) {
 		{"Above", []int{500, 501}, []int{1, 2}, false, false},
 		{"AboveOnLaterPage", []int{300, 300, 300, 101}, []int{1, 2, 3, 4}, false, false},
 		{"LeftOutPart", []int{500, 400, 501}, []int{1, 2}, true, false},
+		{"OtherPart", []int{500}, []int{2}, false, false},
 		{"NoList", nil, []int{1}, false, true},
 	} {
 		t.Run(row.name, func(t *testing.T) {

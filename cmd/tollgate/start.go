@@ -181,7 +181,7 @@ func (g *gatewayProcess) assemble(ctx context.Context, c Config, ring *keyring.R
 		Metrics: g.metrics, Log: access, Audit: g.log.Named("audit"), Now: time.Now,
 		RemoveCredentials: g.users.RemoveCredentials, MaxPerUser: func() int { return int(g.maxPerUser.Load()) },
 		Users: g.users, Check: g.check, Derive: ring.Derive, Random: rand.Reader,
-		HashPassword: func(p tokens.Secret) (tokens.Secret, error) { return accounts.HashPassword(p, rand.Reader) },
+		HashPassword: hashing(),
 	}, c.Config, c.Tokens.Path, settings)
 	g.admin = management
 	rules, upstreams, err := g.newRules(c, nil)

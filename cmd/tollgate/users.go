@@ -63,3 +63,14 @@ func (g *gatewayProcess) endTokensOf(ctx context.Context, name string) error {
 	_, err := g.tokens.RevokeAll(ctx, m, tokens.Filter{Owner: name}, nil)
 	return err
 }
+
+// hashing returns what hashes new passwords, no more at once than are checked:
+// each takes a lot of memory.
+func hashing() func(tokens.Secret) (tokens.Secret, error) {
+	slots := make(chan struct{}, accounts.DefaultLimits().Concurrent)
+	return func(password tokens.Secret) (tokens.Secret, error) {
+		slots <- struct{}{}
+		defer func() { <-slots }()
+		return accounts.HashPassword(password, rand.Reader)
+	}
+}

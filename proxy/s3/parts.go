@@ -1,7 +1,6 @@
 package s3
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 
@@ -11,35 +10,52 @@ import (
 // MaxListedParts is how many parts a page of PartSizes can have, as AWS has it.
 const MaxListedParts = 1000
 
-// CompletedParts returns the numbers of the parts that the body of
-// CompleteMultipartUpload lists. CheckComplete must have passed.
-func CompletedParts(xml []byte) ([]int, error) {
-	var numbers []int
+// Part is a part of an upload: which one, and what it holds.
+type Part struct {
+	Number int
+	ETag   string // without its quotes
+	Size   int64  // in bytes; unknown where a client names the part
+}
+
+// CompletedParts returns the parts that the body of CompleteMultipartUpload
+// lists, each with its number and its ETag. CheckComplete must have passed.
+func CompletedParts(xml []byte) ([]Part, error) {
+	var all []Part
+	var one Part
 	err := readDocument(xml, func(e *element) error {
-		if !e.is("CompleteMultipartUpload/Part/PartNumber") {
-			return nil
+		switch {
+		case e.is("CompleteMultipartUpload/Part/PartNumber"):
+			n, err := strconv.Atoi(strings.TrimSpace(e.text))
+			if err != nil {
+				return strange(e)
+			}
+			one.Number = n
+		case e.is("CompleteMultipartUpload/Part/ETag"):
+			one.ETag = plainETag(e.text)
+		case e.is("CompleteMultipartUpload/Part"):
+			if one.Number < 1 || one.ETag == "" || len(all) > 0 && all[len(all)-1].Number >= one.Number {
+				return strange(e) // AWS wants them in rising order
+			}
+			all, one = append(all, one), Part{}
 		}
-		n, err := strconv.Atoi(strings.TrimSpace(e.text))
-		if err != nil || slices.Contains(numbers[max(0, len(numbers)-1):], n) {
-			return strange(e)
-		}
-		numbers = append(numbers, n)
 		return nil
 	})
-	return numbers, err
+	return all, err
 }
+
+func plainETag(text string) string { return strings.Trim(strings.TrimSpace(text), `"`) }
 
 // PartPage is a page of an answer to ListParts.
 type PartPage struct {
-	Sizes map[int]int64 // bytes of each part by its number
-	Next  int           // the marker of the next page; 0 = this is the last
+	Parts map[int]Part // by their numbers
+	Next  int          // the marker of the next page; 0 = this is the last
 }
 
 // ParseParts reads an answer to ListParts. One that cannot be read is
 // ErrMalformedAnswer: nobody knows then how large the object would be.
 // https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListParts.html
 func ParseParts(xml []byte) (PartPage, error) {
-	p := partReader{page: PartPage{Sizes: make(map[int]int64)}}
+	p := partReader{page: PartPage{Parts: make(map[int]Part)}}
 	if len(xml) > MaxAnswer {
 		return PartPage{}, sigv4.Faultf(ErrMalformedAnswer, "The list of parts is too long.")
 	}
@@ -54,8 +70,7 @@ func ParseParts(xml []byte) (PartPage, error) {
 
 type partReader struct {
 	page              PartPage
-	number            int
-	size              int64
+	part              Part
 	sized             bool
 	rooted, truncated bool
 }
@@ -71,16 +86,18 @@ func (p *partReader) see(e *element) error {
 	case e.is("ListPartsResult/NextPartNumberMarker") && text != "":
 		p.page.Next, err = strconv.Atoi(text)
 	case e.is("ListPartsResult/Part/PartNumber"):
-		p.number, err = strconv.Atoi(text)
+		p.part.Number, err = strconv.Atoi(text)
 	case e.is("ListPartsResult/Part/Size"):
-		p.size, err = strconv.ParseInt(text, 10, 64)
+		p.part.Size, err = strconv.ParseInt(text, 10, 64)
 		p.sized = true
+	case e.is("ListPartsResult/Part/ETag"):
+		p.part.ETag = plainETag(text)
 	case e.is("ListPartsResult/Part"):
-		if p.number < 1 || !p.sized || p.size < 0 {
+		if p.part.Number < 1 || !p.sized || p.part.Size < 0 {
 			return errXML
 		}
-		p.page.Sizes[p.number] = p.size
-		p.number, p.size, p.sized = 0, 0, false
+		p.page.Parts[p.part.Number] = p.part
+		p.part, p.sized = Part{}, false
 	}
 	return err
 }

@@ -10,19 +10,24 @@ import (
 )
 
 func TestCompletedParts(t *testing.T) {
-	part := func(n string) string {
-		return "<Part><PartNumber>" + n + "</PartNumber><ETag>e</ETag></Part>"
+	part := func(n, etag string) string {
+		return "<Part><PartNumber>" + n + "</PartNumber><ETag>" + etag + "</ETag></Part>"
 	}
 	for _, row := range []struct {
 		name, parts string
-		want        []int
+		want        []Part
 		refused     bool
 	}{
-		{"One", part("1"), []int{1}, false},
-		{"Several", part("1") + part("3") + part("10000"), []int{1, 3, 10000}, false},
-		{"Spaces", part(" 7 "), []int{7}, false},
-		{"OneTwiceInARow", part("1") + part("1"), nil, true},
-		{"NoNumber", part("x"), nil, true},
+		{"One", part("1", "e"), []Part{{Number: 1, ETag: "e"}}, false},
+		{"Several", part("1", "e") + part("3", "f") + part("10000", "g"), []Part{{Number: 1, ETag: "e"}, {Number: 3, ETag: "f"}, {Number: 10000, ETag: "g"}}, false},
+		{"Spaces and quotes", part(" 7 ", ` "e" `), []Part{{Number: 7, ETag: "e"}}, false},
+		{"Escaped quotes", part("7", "&quot;e&quot;"), []Part{{Number: 7, ETag: "e"}}, false},
+		{"ETag first", "<Part><ETag>e</ETag><PartNumber>1</PartNumber></Part>", []Part{{Number: 1, ETag: "e"}}, false},
+		{"Twice", part("1", "e") + part("1", "e"), nil, true},
+		{"Falling", part("2", "e") + part("1", "e"), nil, true},
+		{"NoNumber", part("x", "e"), nil, true},
+		{"NoETag", part("1", ""), nil, true},
+		{"NumberAlone", "<Part><PartNumber>1</PartNumber></Part>", nil, true},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			got, err := CompletedParts([]byte("<CompleteMultipartUpload>" + row.parts + "</CompleteMultipartUpload>"))
@@ -65,7 +70,11 @@ func TestParseParts(t *testing.T) {
 				}
 				return
 			}
-			if err != nil || !maps.Equal(got.Sizes, row.sizes) || got.Next != row.next {
+			sizes := map[int]int64{}
+			for n, p := range got.Parts {
+				sizes[n] = p.Size
+			}
+			if err != nil || !maps.Equal(sizes, row.sizes) || got.Next != row.next {
 				t.Errorf("got %v, %v", got, err)
 			}
 		})
@@ -124,7 +133,9 @@ func TestDocumentTags(t *testing.T) {
 		{"Value first", "<Tag><Value>red</Value><Key>team</Key></Tag>", []string{"team=red"}, false},
 		{"No key", "<Tag><Value>red</Value></Tag>", nil, true},
 		{"Key twice", "<Tag><Key>a</Key><Key>b</Key><Value>c</Value></Tag>", nil, true},
-		{"Something else", "<Tog/>", nil, true},
+		{"Something else", "<Tog/>", nil, false},
+		{"Something else in a tag", "<Tag><Key>a</Key><Tog/></Tag>", nil, true},
+		{"Deeper", "<X><Y>" + tag("a", "b") + "</Y></X>", []string{"a=b"}, false},
 		{"Too many", strings.Repeat(tag("a", "b"), MaxTags+1), nil, true},
 		{"Broken", "<Tag>", nil, true},
 	} {
@@ -150,9 +161,9 @@ func FuzzParts(f *testing.F) {
 		if err == nil && page.Next < 0 {
 			t.Errorf("next is %d", page.Next)
 		}
-		for n, size := range page.Sizes {
-			if n < 1 || size < 0 {
-				t.Errorf("part %d has %d bytes", n, size)
+		for n, p := range page.Parts {
+			if n < 1 || p.Number != n || p.Size < 0 {
+				t.Errorf("part %d is %+v", n, p)
 			}
 		}
 		if numbers, err := CompletedParts([]byte(text)); err == nil && len(numbers) > len(text) {

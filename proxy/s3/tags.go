@@ -43,28 +43,34 @@ func tagFault() error {
 	return sigv4.Faultf(ErrInvalidArgument, "The header x-amz-tagging cannot be read, accepted are up to %d tags like key=value&key=value.", MaxTags)
 }
 
-// DocumentTags returns the tags of a Tagging document, the body of
-// PutObjectTagging and the field tagging of a form, as HeaderTags does. The error is
+// DocumentTags returns the tags in a document, as HeaderTags does: in that of
+// PutObjectTagging and in the field tagging of a form, and in any other that
+// has some. Nothing at all is a document too and has none. The error is
 // ErrMalformedXML or ErrDocumentTooLarge.
 // https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObjectTagging.html
 func DocumentTags(xml []byte) ([]string, error) {
+	if isSpace(xml) {
+		return nil, nil
+	}
 	var tags []string
 	var key, value string
 	keys := 0
 	err := readDocument(xml, func(e *element) error {
+		inTag := e.depth > 1 && e.path[e.depth-2] == "Tag"
 		switch {
-		case e.is("Tagging"), e.is("Tagging/TagSet"):
-			return nil
-		case e.is("Tagging/TagSet/Tag/Key") && e.leaf:
+		case inTag && e.name() == "Key" && e.leaf:
 			key = e.text
 			keys++
-		case e.is("Tagging/TagSet/Tag/Value") && e.leaf:
+		case inTag && e.name() == "Value" && e.leaf:
 			value = e.text
-		case e.is("Tagging/TagSet/Tag") && keys == 1 && len(tags) < MaxTags:
+		case inTag:
+			return strange(e)
+		case e.name() == "Tag":
+			if keys != 1 || len(tags) == MaxTags {
+				return strange(e)
+			}
 			tags = append(tags, tagText(key, value))
 			key, value, keys = "", "", 0
-		default:
-			return strange(e)
 		}
 		return nil
 	})
