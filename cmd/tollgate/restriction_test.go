@@ -93,6 +93,15 @@ func TestRestrictionsOnProxiedRequests(t *testing.T) {
 		{"TypeNotOfReading", `"mime_types":["image/png"]`, "GET", "/a", nil, "", ""},
 		{"TypeCopy", `"mime_types":["image/png"]`, "COPY", "/a", []string{"Destination", "/b"}, "", "media_type"},
 
+		{"TypeMove", `"mime_types":["image/png"]`, "MOVE", "/a", []string{"Destination", "/b"}, "", "media_type"},
+		{"TypeTakenOff", `"mime_types":["image/png"]`, "PUT", "/a", []string{"Content-Type", "image/png", "Connection", "Content-Type"}, "x", ""},
+		{"TypeInAnotherSpelling", `"mime_types":["image/png"]`, "PUT", "/a", []string{"Content-Type", "image/png", "Content_Type", "text/html"}, "x", ""},
+		{"TypeCopyInAHeader", `"mime_types":["image/png"]`, "PUT", "/a", []string{"Content-Type", "image/png", "X-Amz-Copy-Source", "/b/c"}, "", ""},
+		{"SizeCopyInAHeader", `"max_size":10`, "PUT", "/a", []string{"X-Amz-Copy-Source", "/b/c"}, "", "size"},
+		{"SizePart", `"max_size":10`, "PUT", "/a", []string{"Content-Range", "bytes 100-104/200"}, "12345", "size"},
+		{"SizePatch", `"max_size":10`, "PATCH", "/a", []string{"Upload-Offset", "100"}, "12345", "size"},
+		{"SizeUpgrade", `"max_size":10`, "GET", "/a", []string{"Connection", "Upgrade", "Upgrade", "websocket"}, "", "size"},
+		{"TypeUpgrade", `"mime_types":["image/png"]`, "GET", "/a", []string{"Connection", "Upgrade", "Upgrade", "websocket"}, "", "media_type"},
 		{"SizeBelow", `"max_size":10`, "PUT", "/a", nil, strings.Repeat("x", 9), ""},
 		{"SizeAtLimit", `"max_size":10`, "PUT", "/a", nil, strings.Repeat("x", 10), ""},
 		{"SizeAbove", `"max_size":10`, "PUT", "/a", nil, strings.Repeat("x", 11), "size"},
@@ -105,6 +114,10 @@ func TestRestrictionsOnProxiedRequests(t *testing.T) {
 		{"TagOneOfTwo", `"tags":["team"]`, "PUT", "/a", []string{"X-Amz-Tagging", "team=red&x=y"}, "x", "tag"},
 		{"TagNone", `"tags":["team"]`, "PUT", "/a", nil, "x", ""},
 		{"TagInQuery", `"tags":["team"]`, "PUT", "/a?tags[]=team&tags[]=other", nil, "x", "tag"},
+		{"TagInQueryWithAnIndex", `"tags":["team"]`, "PUT", "/a?tags[0]=other", nil, "x", "tag"},
+		{"TagInQueryWithASpace", `"tags":["team"]`, "PUT", "/a?%20TAGS%5Bx%5D=other", nil, "x", "tag"},
+		{"TagInForm", `"tags":["team"]`, "POST", "/a", []string{"Content-Type", "application/x-www-form-urlencoded"}, "tags[]=other", "tag"},
+		{"OddQueryWithoutTags", `"addresses":["127.0.0.0/8"]`, "GET", "/a?x;y&q=100%", nil, "", ""},
 		{"TagInQueryAllowed", `"tags":["team"]`, "GET", "/a?tag=team", nil, "", ""},
 		{"TagInQueryOfReading", `"tags":["team"]`, "GET", "/a?tag=other", nil, "", "tag"},
 	} {
@@ -116,6 +129,9 @@ func TestRestrictionsOnProxiedRequests(t *testing.T) {
 			if row.reason == "" {
 				if got.status != 200 || len(arrived) != 1 || arrived[0].Body != row.body {
 					t.Fatalf("%d %s, upstream got %v", got.status, got.body, arrived)
+				}
+				if h := arrived[0].Header; strings.HasPrefix(row.name, "TypeIn") && len(h["Content_Type"]) > 0 || row.name == "TypeTakenOff" && h.Get("Content-Type") == "" {
+					t.Errorf("upstream got %v", h)
 				}
 				return
 			}
@@ -430,6 +446,30 @@ func TestProxyProtocol(t *testing.T) {
 			}
 			if row.client != "" && arrived[0].Header.Get("X-Forwarded-For") != row.client {
 				t.Errorf("client is %q", arrived[0].Header.Get("X-Forwarded-For"))
+			}
+		})
+	}
+}
+
+// TestTypesInAFolder: what is served by its name is held to the type of that.
+func TestTypesInAFolder(t *testing.T) {
+	g := startGateway(t, setup{})
+	token := g.narrow(john, `{"tenant":"one","restrictions":{"mime_types":["image/png"]}}`)
+	for _, row := range []struct {
+		name, method, target string
+		header               []string
+		want                 int
+	}{
+		{"Fits", "PUT", "/a.png", nil, 201},
+		{"NoExtension", "PUT", "/a", nil, 201},
+		{"Page", "PUT", "/evil.html", nil, 403},
+		{"EscapedPage", "PUT", "/evil.ht%6Dl", nil, 403},
+		{"MovedToAPage", "MOVE", "/a.png", []string{"Destination", "/moved.html"}, 403},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			h := headers(append([]string{"Authorization", "Bearer " + token.value, "Content-Type", "image/png"}, row.header...)...)
+			if got := g.do(ask{method: row.method, target: row.target, header: h, body: "x"}); got.status != row.want {
+				t.Errorf("%d %s, want %d", got.status, got.body, row.want)
 			}
 		})
 	}

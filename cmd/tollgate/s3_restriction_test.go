@@ -213,6 +213,13 @@ func TestS3TypesAndTags(t *testing.T) {
 		{"TagDocument", tagging(tagged, "team", "red"), passed},
 		{"OtherTagDocument", tagging(tagged, "team", "blue"), badTag},
 		{"FormTag", form(tagged, [2]string{"tagging", "<Tagging><TagSet><Tag><Key>stage</Key><Value>x</Value></Tag></TagSet></Tagging>"}), passed},
+		{"FormOtherTagAsHeader", form(tagged, [2]string{"x-amz-tagging", "x=y"}), badTag},
+		{"CopyWithTags", func() s3Call {
+			return tagged.signed(put(g.path(), "").with("X-Amz-Copy-Source", "/bucket/a"))
+		}, badTag},
+		{"CopyWithNewTags", func() s3Call {
+			return tagged.signed(put(g.path(), "").with("X-Amz-Copy-Source", "/bucket/a").with("X-Amz-Tagging-Directive", "REPLACE").with("X-Amz-Tagging", "stage=x"))
+		}, passed},
 		{"FormOtherTag", form(tagged, [2]string{"tagging", "<Tagging><TagSet><Tag><Key>x</Key><Value>x</Value></Tag></TagSet></Tagging>"}), badTag},
 	} {
 		t.Run(row.name, func(t *testing.T) { g.judge(t, row.call(), row.want) })
