@@ -119,7 +119,7 @@ func (a *Admin) register(e *echo.Echo, tokenPath string) {
 	}
 	(&management.API{
 		Host: host, Check: a.deps.Check, Derive: a.deps.Derive, Random: a.deps.Random,
-		Users: a.deps.Users, HashPassword: a.deps.HashPassword,
+		Users: a.deps.Users, UserChanged: a.userChanged, HashPassword: a.deps.HashPassword,
 	}).Register(e)
 	e.RouteNotFound("/_admin/api/*", func(echo.Context) error { return contentgateway.ErrNotFound })
 	if a.serves(tokens.FileRepository) {
@@ -304,6 +304,17 @@ func (a *Admin) changed(c echo.Context, t *tokens.Token) {
 func (a *Admin) ended(c echo.Context, t *tokens.Token) {
 	a.deps.Metrics.TokenEnded(string(t.API), "revoked")
 	a.audit(c, "token revoked", t.Revoked.By, t)
+}
+
+func (a *Admin) userChanged(c echo.Context, event, name string) {
+	who, _ := c.Get(callerKey).(caller.Caller)
+	actor := ""
+	if who.User != nil {
+		actor = who.User.Name
+	}
+	a.deps.Audit.Info(event, zap.String("actor", actor), zap.String("user", name),
+		zap.String("client_ip", a.origin(c).Client.String()),
+		zap.String("request_id", c.Response().Header().Get(requestID)))
 }
 
 func (a *Admin) audit(c echo.Context, event, actor string, t *tokens.Token) {

@@ -44,6 +44,8 @@ type API struct {
 	Random io.Reader
 	// Users is where users are changed. Directory has them at once.
 	Users *accounts.Registry
+	// UserChanged is told of every change of a user, once that is durable.
+	UserChanged func(c echo.Context, event, name string)
 	// HashPassword returns the hash under which a password is kept.
 	HashPassword func(tokens.Secret) (tokens.Secret, error)
 }

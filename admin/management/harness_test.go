@@ -87,6 +87,7 @@ func newWorld(t testing.TB, configure ...func(*tokens.Config)) *world {
 			Issued: count(&w.issued), Changed: count(&w.changed), Ended: count(&w.ended),
 		},
 		Check: w.check, Derive: vault{}.Derive, Random: rand.Reader, Users: w.users,
+		UserChanged:  func(echo.Context, string, string) {},
 		HashPassword: func(p tokens.Secret) (tokens.Secret, error) { return hashed(p) },
 	}
 	w.echo = echo.New()

@@ -1,6 +1,7 @@
 package management
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -112,6 +113,7 @@ func (a *API) createUser(c echo.Context) error {
 	if err := a.Users.Create(c.Request().Context(), s); err != nil {
 		return failed(err)
 	}
+	a.UserChanged(c, "user created", s.Name)
 	c.Response().Header().Set(echo.HeaderLocation, usersPath+"/"+url.PathEscape(s.Name))
 	return a.answerUser(c, http.StatusCreated, s.Name)
 }
@@ -142,16 +144,24 @@ func (a *API) changeUser(c echo.Context) error {
 		}
 	}
 	ctx := c.Request().Context()
-	if u.Configured && b.onlyEnabled() {
-		if err := a.Users.SetDisabled(ctx, u.Name, a.mark(who, *b.Enabled)); err != nil {
-			return failed(err)
-		}
-		return a.answerUser(c, http.StatusOK, u.Name)
+	switch {
+	case !u.Configured:
+		err = a.amend(ctx, who, me, u.Name, &b)
+	case b.onlyEnabled():
+		err = a.Users.SetDisabled(ctx, u.Name, a.mark(who, *b.Enabled))
+	default:
+		err = accounts.ErrConfigured
 	}
-	if u.Configured {
-		return failed(accounts.ErrConfigured)
+	if err != nil {
+		return failed(err)
 	}
-	set, err := a.setter(who, &b)
+	a.UserChanged(c, "user changed", u.Name)
+	return a.answerUser(c, http.StatusOK, u.Name)
+}
+
+// amend changes a user who is kept in the store.
+func (a *API) amend(ctx context.Context, who caller.Caller, me tokens.User, name string, b *userBody) error {
+	set, err := a.setter(who, b)
 	if err != nil {
 		return err
 	}
@@ -159,7 +169,7 @@ func (a *API) changeUser(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	err = a.Users.Change(ctx, u.Name, func(s *accounts.Stored) error {
+	return a.Users.Change(ctx, name, func(s *accounts.Stored) error {
 		// No other change slips in between here and the write.
 		was := a.Directory().Preview(*s).User
 		set(s)
@@ -168,10 +178,6 @@ func (a *API) changeUser(c echo.Context) error {
 		}
 		return mayMake(me, was, a.Directory().Preview(*s).User)
 	})
-	if err != nil {
-		return failed(err)
-	}
-	return a.answerUser(c, http.StatusOK, u.Name)
 }
 
 // notOneself keeps whoever manages users from locking himself out, and with the
@@ -217,6 +223,7 @@ func (a *API) removeUser(c echo.Context) error {
 	if err := a.Users.Delete(c.Request().Context(), u.Name); err != nil {
 		return failed(err)
 	}
+	a.UserChanged(c, "user removed", u.Name)
 	return c.NoContent(http.StatusNoContent)
 }
 
@@ -238,6 +245,7 @@ func (a *API) removeCredentials(c echo.Context) error {
 	if err := a.Users.RemoveCredentials(c.Request().Context(), u.Name); err != nil {
 		return failed(err)
 	}
+	a.UserChanged(c, "credentials of user removed", u.Name)
 	if err := a.endTokens(c, who, u.Name); err != nil {
 		return err
 	}

@@ -255,3 +255,29 @@ func TestLastUseIsRecorded(t *testing.T) {
 		t.Errorf("stale: %d %s", stale.status, stale.body)
 	}
 }
+
+// TestUserChangesAreAudited: who changed whom is in the log, and no password.
+func TestUserChangesAreAudited(t *testing.T) {
+	g := startGateway(t, setup{})
+	const users = "/_admin/api/v1/users"
+	for _, step := range []struct{ method, target, body, event string }{
+		{"POST", users, `{"name":"newbie","password":"audited password"}`, "user created"},
+		{"PATCH", users + "/newbie", `{"enabled":false}`, "user changed"},
+		{"DELETE", users + "/newbie/credentials", "", "credentials of user removed"},
+		{"DELETE", users + "/newbie", "", "user removed"},
+	} {
+		a := g.do(ask{method: step.method, target: step.target, user: root, body: step.body})
+		id := a.header.Get("Gateway-Request-Id")
+		waitFor(t, func() bool {
+			for line := range strings.SplitSeq(g.err.String(), "\n") {
+				if strings.Contains(line, `"msg":"`+step.event+`","actor":"root","user":"newbie"`) && strings.Contains(line, id) {
+					return true
+				}
+			}
+			return false
+		})
+	}
+	if strings.Contains(g.err.String(), "audited password") {
+		t.Error("the log has the password")
+	}
+}

@@ -130,7 +130,7 @@ func TestRestrictionsOnProxiedRequests(t *testing.T) {
 				if got.status != 200 || len(arrived) != 1 || arrived[0].Body != row.body {
 					t.Fatalf("%d %s, upstream got %v", got.status, got.body, arrived)
 				}
-				if h := arrived[0].Header; strings.HasPrefix(row.name, "TypeIn") && len(h["Content_Type"]) > 0 || row.name == "TypeTakenOff" && h.Get("Content-Type") == "" {
+				if h := arrived[0].Header; strings.HasPrefix(row.name, "TypeIn") && strings.Contains(fmt.Sprint(h), "Content_Type") || row.name == "TypeTakenOff" && h.Get("Content-Type") == "" {
 					t.Errorf("upstream got %v", h)
 				}
 				return

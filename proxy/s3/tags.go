@@ -52,27 +52,34 @@ func DocumentTags(xml []byte) ([]string, error) {
 	if isSpace(xml) {
 		return nil, nil
 	}
-	var tags []string
-	var key, value string
-	keys := 0
-	err := readDocument(xml, func(e *element) error {
-		inTag := e.depth > 1 && e.path[e.depth-2] == "Tag"
-		switch {
-		case inTag && e.name() == "Key" && e.leaf:
-			key = e.text
-			keys++
-		case inTag && e.name() == "Value" && e.leaf:
-			value = e.text
-		case inTag:
+	var r tagReader
+	err := readDocument(xml, r.see)
+	return r.tags, err
+}
+
+// tagReader collects the tags of a document.
+type tagReader struct {
+	tags       []string
+	key, value string
+	keys       int
+}
+
+func (r *tagReader) see(e *element) error {
+	inTag := e.depth > 1 && e.path[e.depth-2] == "Tag"
+	switch {
+	case inTag && e.name() == "Key" && e.leaf:
+		r.key = e.text
+		r.keys++
+	case inTag && e.name() == "Value" && e.leaf:
+		r.value = e.text
+	case inTag:
+		return strange(e)
+	case e.name() == "Tag":
+		if r.keys != 1 || len(r.tags) == MaxTags {
 			return strange(e)
-		case e.name() == "Tag":
-			if keys != 1 || len(tags) == MaxTags {
-				return strange(e)
-			}
-			tags = append(tags, tagText(key, value))
-			key, value, keys = "", "", 0
 		}
-		return nil
-	})
-	return tags, err
+		r.tags = append(r.tags, tagText(r.key, r.value))
+		r.key, r.value, r.keys = "", "", 0
+	}
+	return nil
 }
