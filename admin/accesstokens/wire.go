@@ -2,7 +2,6 @@ package accesstokens
 
 import (
 	"encoding/json"
-	"strings"
 	"time"
 
 	"tollgate/admin/api"
@@ -71,7 +70,7 @@ func lifetimeOf(text json.RawMessage) (tokens.Lifetime, error) {
 	if err := json.Unmarshal(text, &value); err != nil {
 		return tokens.Lifetime{}, undecodable(api.Invalid("the member expiration_time was read as %.60s, %s", text, accepted))
 	}
-	at, ok := parseTime(value)
+	at, ok := api.ParseTime(value)
 	if !ok {
 		return tokens.Lifetime{}, undecodable(api.Invalid("the member expiration_time was read as %.60q, %s", value, accepted))
 	}
@@ -79,19 +78,6 @@ func lifetimeOf(text json.RawMessage) (tokens.Lifetime, error) {
 		return tokens.Lifetime{}, tokens.Invalid("the expiration_time was read as %q, which is not in the future", value)
 	}
 	return tokens.Lifetime{Until: at}, nil
-}
-
-// parseTime reads a time of RFC 3339. The time package alone would take an hour
-// of one digit, a comma before the fraction and an offset of a whole day too.
-func parseTime(value string) (time.Time, bool) {
-	const hourEnds = len("2006-01-02T15")
-	at, err := time.Parse(time.RFC3339, value)
-	if err != nil || value[hourEnds] != ':' || strings.Contains(value, ",") {
-		return time.Time{}, false
-	}
-	offset := value[len(value)-len("07:00"):]
-	zulu := strings.HasSuffix(value, "Z")
-	return at, zulu || offset[:2] < "24" && offset[3:] < "60"
 }
 
 func isAbsent(member json.RawMessage) bool { return len(member) == 0 }

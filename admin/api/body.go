@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 )
@@ -27,7 +28,7 @@ const maxDepth = 16
 func Body(c echo.Context, into any) ([]byte, error) {
 	r := c.Request()
 	if kind := r.Header.Get(echo.HeaderContentType); kind != "" && !isJSON(kind) {
-		return nil, &Error{http.StatusUnsupportedMediaType, ReasonMediaType, "the Content-Type was read as " + quoted(kind) + ", accepted is application/json"}
+		return nil, &Error{http.StatusUnsupportedMediaType, ReasonMediaType, "the Content-Type was read as " + Quoted(kind) + ", accepted is application/json"}
 	}
 	text, err := io.ReadAll(http.MaxBytesReader(c.Response(), r.Body, MaxBody))
 	var large *http.MaxBytesError
@@ -124,7 +125,7 @@ func checkObject(d *json.Decoder, depth int) error {
 		// encoding/json takes members whatever their capitals are.
 		name, _ := key.(string)
 		if lower := strings.ToLower(name); seen[lower] {
-			return Invalid("the member %s is there twice, accepted is once", quoted(name))
+			return Invalid("the member %s is there twice, accepted is once", Quoted(name))
 		} else {
 			seen[lower] = true
 		}
@@ -157,14 +158,14 @@ func translate(err error) error {
 	case errors.As(err, &own):
 		return own
 	case errors.As(err, &wrong):
-		return Invalid("the member %s was read as %s, accepted is %s", quoted(wrong.Field), wrong.Value, kindOf(wrong))
+		return Invalid("the member %s was read as %s, accepted is %s", Quoted(wrong.Field), wrong.Value, kindOf(wrong))
 	case errors.As(err, &syntax):
 		return Invalid("the body is no JSON: it goes wrong at byte %d", syntax.Offset)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return Invalid("the body is no JSON: it ends too early")
 	}
 	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-		return Invalid("the member %s is not known here", quoted(strings.Trim(name, `"`)))
+		return Invalid("the member %s is not known here", Quoted(strings.Trim(name, `"`)))
 	}
 	return Invalid("the body cannot be read: %s", strings.TrimPrefix(err.Error(), "json: "))
 }
@@ -186,8 +187,9 @@ func kindOf(e *json.UnmarshalTypeError) string {
 	}
 }
 
-// quoted keeps a sentence from repeating more than a reader wants to see.
-func quoted(text string) string {
+// Quoted returns a text in quotation marks for a sentence, without more of it
+// than a reader wants to see.
+func Quoted(text string) string {
 	const most = 60
 	if len(text) > most {
 		text = strings.ToValidUTF8(text[:most], "") + "…"
@@ -197,4 +199,18 @@ func quoted(text string) string {
 		return `""`
 	}
 	return string(b)
+}
+
+// ParseTime reads a time of RFC 3339, which has a zone. time.Parse alone would
+// take an hour of one digit, a comma before the fraction and other offsets than
+// there are.
+func ParseTime(text string) (time.Time, bool) {
+	const hourEnds = len("2006-01-02T15")
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil || text[hourEnds] != ':' || strings.Contains(text, ",") {
+		return time.Time{}, false
+	}
+	offset := text[len(text)-len("07:00"):]
+	zulu := strings.HasSuffix(text, "Z")
+	return at, zulu || offset[:2] < "24" && offset[3:] < "60"
 }

@@ -140,6 +140,26 @@ func TestBody(t *testing.T) {
 	}
 }
 
+func TestParseTime(t *testing.T) {
+	for text, want := range map[string]bool{
+		"2031-05-17T08:30:00Z": true, "2031-05-17T08:30:00.123456789+02:00": true, "2031-05-17T08:30:00-23:59": true,
+		"2031-05-17T08:30:00": false, "2031-05-17 08:30:00Z": false, "2031-05-17T8:30:00Z": false, "2031-05-17T08:30:00,5Z": false,
+		"2031-05-17T08:30:00+24:00": false, "2031-05-17T08:30:00+02:60": false, "2031-02-29T08:30:00Z": false, "": false, "2031-05-17": false,
+	} {
+		if at, ok := api.ParseTime(text); ok != want || ok && at.IsZero() {
+			t.Errorf("%q: %v %v", text, at, ok)
+		}
+	}
+}
+
+func TestQuoted(t *testing.T) {
+	for text, want := range map[string]string{"a": `"a"`, "a\nb\"": `"a\nb\""`, strings.Repeat("x", 61): `"` + strings.Repeat("x", 60) + `…"`} {
+		if got := api.Quoted(text); got != want {
+			t.Errorf("%q: %s", text, got)
+		}
+	}
+}
+
 // TestShaped: a failure comes out as the API has it, of a request that went to
 // no API in the common form.
 func TestShaped(t *testing.T) {

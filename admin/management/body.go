@@ -118,8 +118,8 @@ func checkLine(member, text string, most int) error {
 // parseTime reads a time of RFC 3339, with its zone. Records do not go back
 // beyond 1970.
 func parseTime(member, text string) (time.Time, error) {
-	var at time.Time
-	if err := at.UnmarshalText([]byte(text)); err != nil || at.Unix() < 0 {
+	at, ok := api.ParseTime(text)
+	if !ok || at.Unix() < 0 {
 		return time.Time{}, api.Invalid("%s was read as %s, accepted is a time from 1970 on as RFC 3339 has it, like 2031-05-17T08:30:00Z", member, quoted(text))
 	}
 	return at, nil

@@ -58,7 +58,7 @@ func (a *API) create(c echo.Context, who caller.Caller, owner *tokens.User) erro
 	for _, tenant := range order.Tenants {
 		// What is no tenant of his he learns nothing about.
 		if who.User.Tenants.Has(tenant) && !a.Directory().Tenant(tenant) {
-			return api.Invalid("the tenant %s does not exist, accepted are the names of tenants, or any alone", quoted(tenant))
+			return api.Invalid("the tenant %s does not exist, accepted are the names of tenants, or any alone", api.Quoted(tenant))
 		}
 	}
 	order.API, order.By, order.Owner, order.Most = tokens.UserTokens, who.Subject, owner, a.MaxPerUser()

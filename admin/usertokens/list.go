@@ -104,7 +104,7 @@ func paging(c echo.Context, f *tokens.Filter) error {
 	}
 	n, err := strconv.Atoi(limit)
 	if err != nil || n < 1 {
-		return api.Invalid("limit was read as %s, accepted is a number from 1 to %d", quoted(limit), tokens.MaxLimit)
+		return api.Invalid("limit was read as %s, accepted is a number from 1 to %d", api.Quoted(limit), tokens.MaxLimit)
 	}
 	f.Limit = min(n, tokens.MaxLimit)
 	return nil

@@ -40,24 +40,13 @@ func (e *expiry) UnmarshalJSON(text []byte) error {
 		return api.Invalid("expiresAt was read as something that is no text, %s", accepted)
 	}
 	var ok bool
-	if e.until, ok = parseTime(value); !ok {
-		return api.Invalid("expiresAt was read as %s, %s", quoted(value), accepted)
+	if e.until, ok = api.ParseTime(value); !ok {
+		return api.Invalid("expiresAt was read as %s, %s", api.Quoted(value), accepted)
 	}
 	if e.until.IsZero() { // which would count as none at all
-		return api.Invalid("expiresAt was read as %s, which is not in the future", quoted(value))
+		return api.Invalid("expiresAt was read as %s, which is not in the future", api.Quoted(value))
 	}
 	return nil
-}
-
-// parseTime reads a time of RFC 3339. The time package alone would take an hour
-// of one digit and a comma before the fraction too.
-func parseTime(value string) (time.Time, bool) {
-	const shortest = "2006-01-02T15:04:05Z"
-	if len(value) < len(shortest) || value[13] != ':' || strings.Contains(value, ",") {
-		return time.Time{}, false
-	}
-	at, err := time.Parse(time.RFC3339, value)
-	return at, err == nil
 }
 
 // order returns what is asked for; who asks, for whom and how many are allowed
@@ -95,9 +84,9 @@ func permissionsOf(names []string) (tokens.Permissions, error) {
 		case err == nil:
 			all |= p
 		case strings.HasPrefix(name, "*."):
-			return 0, api.Invalid("the permission %s has * for the resource alone, accepted are resource.action, resource.* and *.*", quoted(name))
+			return 0, api.Invalid("the permission %s has * for the resource alone, accepted are resource.action, resource.* and *.*", api.Quoted(name))
 		default:
-			return 0, api.Invalid("%s is no permission, accepted are %s", quoted(name), strings.Join(tokens.PermissionNames(), ", "))
+			return 0, api.Invalid("%s is no permission, accepted are %s", api.Quoted(name), strings.Join(tokens.PermissionNames(), ", "))
 		}
 	}
 	return all, nil
@@ -119,7 +108,7 @@ func tenantNames(asked []string) ([]string, error) {
 		case name == tokens.AnyTenant:
 			return nil, api.Invalid("any stands beside names of tenants, accepted is any alone")
 		case strings.HasPrefix(name, "type:"):
-			return nil, api.Invalid("%s names a type of tenants, which are not told apart here, accepted is a list of names, or any alone", quoted(name))
+			return nil, api.Invalid("%s names a type of tenants, which are not told apart here, accepted is a list of names, or any alone", api.Quoted(name))
 		}
 	}
 	return asked, nil
@@ -199,17 +188,4 @@ func tenantsOf(t *tokens.Token) []string {
 		return t.Tenants
 	}
 	return []string{tokens.AnyTenant}
-}
-
-// quoted keeps a sentence from repeating more than a reader wants to see.
-func quoted(text string) string {
-	const most = 60
-	if len(text) > most {
-		text = strings.ToValidUTF8(text[:most], "") + "…"
-	}
-	b, err := json.Marshal(text)
-	if err != nil {
-		return `""`
-	}
-	return string(b)
 }

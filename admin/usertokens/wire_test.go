@@ -225,7 +225,7 @@ func FuzzTime(f *testing.F) {
 	}
 	form := regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$`)
 	f.Fuzz(func(t *testing.T, value string) {
-		at, ok := parseTime(value)
+		at, ok := api.ParseTime(value)
 		if ok && !form.MatchString(value) {
 			t.Fatalf("%q was read as %v", value, at)
 		}
