@@ -69,7 +69,7 @@ func (m Manager) othersOf(t *Token, d deed) Permissions {
 // business.
 func (m Manager) has(anyOf Permissions) bool {
 	me := m.Powers()
-	return me.rights()&anyOf != 0
+	return me.AllRights()&anyOf != 0
 }
 
 // MayRead reports whether the manager may see tokens of others, in the tenants
@@ -98,7 +98,7 @@ func (m Manager) managesOwn(d deed, others Permissions) bool {
 // needs any of these rights: he has one and every tenant of the other.
 func (m Manager) commands(owner *User, anyOf Permissions) bool {
 	me := m.Powers()
-	return me.rights()&anyOf != 0 && me.Tenants.Covers(owner.Tenants)
+	return me.AllRights()&anyOf != 0 && me.Tenants.Covers(owner.Tenants)
 }
 
 // Show returns the token that ref names, by public id or by value, unless it
@@ -298,7 +298,7 @@ func (s *Service) couldMake(m Manager, t *Token) bool {
 	me, given := m.Powers(), t.ceiling()&t.given()
 	mine := m.Token
 	switch {
-	case !me.rights().Covers(owner.rights() & given):
+	case !me.AllRights().Covers(owner.AllRights() & given):
 		return false
 	case mine == nil:
 		return true
@@ -339,7 +339,7 @@ func (s *Service) reaches(m Manager, t *Token, d deed) bool {
 	case known:
 		return m.commands(owner, others)
 	}
-	return me.rights()&others != 0
+	return me.AllRights()&others != 0
 }
 
 // tenantsOf returns where the token holds, given its owner; nil = he is gone.

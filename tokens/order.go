@@ -130,7 +130,7 @@ func (o *Order) cap(t *Token, owner *User) error {
 	if !capped && owner.Name == o.By.User.Name {
 		return nil
 	}
-	if t.Ceiling = owner.rights(); capped {
+	if t.Ceiling = owner.AllRights(); capped {
 		t.Ceiling &= mine.Ceiling
 	}
 	if t.Ceiling == 0 {
@@ -175,7 +175,7 @@ func (m Manager) mayIssueFor(owner *User, place Scope) error {
 	switch {
 	case !m.commands(owner, m.others(deedWrite)):
 		return ErrPermission
-	case !me.rights().Covers(owner.rights()):
+	case !me.AllRights().Covers(owner.AllRights()):
 		return ErrPermission
 	case place.Tenant != AnyTenant && !owner.Tenants.Has(place.Tenant):
 		return Invalid("user %q does not belong to tenant %q", owner.Name, place.Tenant)
@@ -271,7 +271,7 @@ func (o *Order) allowances() (Allowances, error) {
 		return mine.Clone(), nil
 	}
 	me, asked := o.By.effective(), o.Allowed.permissions()
-	if !o.owner().rights().Covers(asked) || !me.rights().Covers(asked) || !o.Allowed.within(mine) {
+	if !o.owner().AllRights().Covers(asked) || !me.AllRights().Covers(asked) || !o.Allowed.within(mine) {
 		return nil, ErrPermission
 	}
 	return o.Allowed.Clone(), nil

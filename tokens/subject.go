@@ -72,10 +72,11 @@ type User struct {
 
 // Has reports whether the user has all the given rights in a tenant.
 func (u *User) Has(tenant string, need Permissions) bool {
-	return u.Tenants.Has(tenant) && u.rights().Has(need)
+	return u.Tenants.Has(tenant) && u.AllRights().Has(need)
 }
 
-func (u *User) rights() Permissions {
+// AllRights returns all rights of the user, those of a token admin among them.
+func (u *User) AllRights() Permissions {
 	if u.TokenAdmin {
 		return u.Rights | TokensAll
 	}
@@ -100,7 +101,7 @@ func (s Subject) Powers() User {
 		return User{}
 	}
 	me := s.effective()
-	me.Rights = me.rights()
+	me.Rights = me.AllRights()
 	return me
 }
 
@@ -112,7 +113,7 @@ func (s Subject) effective() User {
 	if s.Token == nil {
 		return me
 	}
-	me.Rights, me.TokenAdmin = me.rights()&s.Token.ceiling()&s.Token.given(), false
+	me.Rights, me.TokenAdmin = me.AllRights()&s.Token.ceiling()&s.Token.given(), false
 	me.Tenants = me.Tenants.and(s.Token.tenants())
 	return me
 }
@@ -228,7 +229,7 @@ func Authorise(s Subject, a Action) (Grant, error) {
 // mayDo says whether the subject has the rights that an action needs.
 func (s Subject) mayDo(a Action) (newOnly bool, err error) {
 	if a.AnyRight {
-		if me := s.effective(); me.rights() == 0 {
+		if me := s.effective(); me.AllRights() == 0 {
 			return false, ErrPermission
 		}
 		return false, nil

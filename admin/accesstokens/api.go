@@ -51,10 +51,7 @@ func noRoute(echo.Context) error {
 
 // identify returns somebody, not the anonymous caller, as this API has him.
 func (a *API) identify(c echo.Context) (tokens.Manager, error) {
-	who, err := a.Identify(c)
-	if err == nil && who.Anonymous() {
-		err = tokens.ErrAnonymous
-	}
+	who, err := a.Somebody(c)
 	return a.manager(who), err
 }
 

@@ -6,6 +6,7 @@ package api
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 
 	"github.com/labstack/echo/v4"
 
@@ -24,6 +25,29 @@ type Host struct {
 	// Issued, Changed and Ended are told of every token that was made,
 	// changed or revoked, once that is durable.
 	Issued, Changed, Ended func(echo.Context, *tokens.Token)
+}
+
+// Somebody returns who asks as Identify does, and holds that he is not the
+// anonymous caller.
+func (h *Host) Somebody(c echo.Context) (caller.Caller, error) {
+	who, err := h.Identify(c)
+	if err == nil && who.Anonymous() {
+		err = tokens.ErrAnonymous
+	}
+	return who, err
+}
+
+// Param returns a part of the path, decoded exactly once: Echo routes by the path
+// as it was sent where that is not the usual spelling of the decoded one.
+func Param(c echo.Context, name string) string {
+	text := c.Param(name)
+	if c.Request().URL.RawPath == "" {
+		return text
+	}
+	if decoded, err := url.PathUnescape(text); err == nil {
+		return decoded
+	}
+	return text // cannot be: the whole path was decoded
 }
 
 // Manager returns who asks, as an API has him.

@@ -83,10 +83,7 @@ func add(e *echo.Echo, method, path string, handle echo.HandlerFunc) {
 // asked for.
 func (a *API) identify(c echo.Context, known ...string) (caller.Caller, arguments, error) {
 	c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
-	who, err := a.Identify(c)
-	if err == nil && who.Anonymous() {
-		err = tokens.ErrAnonymous
-	}
+	who, err := a.Somebody(c)
 	if err != nil {
 		return who, nil, err
 	}
@@ -102,19 +99,6 @@ func (a *API) identify(c echo.Context, known ...string) (caller.Caller, argument
 // manager is who asks, as this API has him.
 func (a *API) manager(who caller.Caller) tokens.Manager {
 	return a.Manager(who, tokens.Management)
-}
-
-// param returns a part of the path, decoded. Echo hands it out as it was sent
-// where that says more than the decoded path.
-func param(c echo.Context, name string) string {
-	text := c.Param(name)
-	if c.Request().URL.RawPath == "" {
-		return text
-	}
-	if decoded, err := url.PathUnescape(text); err == nil {
-		return decoded
-	}
-	return text
 }
 
 // maxArgument bounds an argument of the query, in bytes: longer than any name,

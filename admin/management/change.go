@@ -19,7 +19,7 @@ func (a *API) show(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	t, err := a.Tokens.Find(c.Request().Context(), a.manager(who), tokens.Secret(param(c, "id")))
+	t, err := a.Tokens.Find(c.Request().Context(), a.manager(who), tokens.Secret(api.Param(c, "id")))
 	if err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func (a *API) change(c echo.Context) error {
 	case b.Enabled == nil:
 		return api.Invalid("the body changes nothing, accepted are enabled and one of expires_at and lifetime")
 	}
-	t, err := a.Tokens.Change(c.Request().Context(), a.manager(who), tokens.Secret(param(c, "id")), change)
+	t, err := a.Tokens.Change(c.Request().Context(), a.manager(who), tokens.Secret(api.Param(c, "id")), change)
 	if err != nil {
 		return err
 	}
@@ -86,7 +86,7 @@ func (a *API) end(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	t, err := a.Tokens.Revoke(c.Request().Context(), a.manager(who), tokens.Secret(param(c, "id")), holds)
+	t, err := a.Tokens.Revoke(c.Request().Context(), a.manager(who), tokens.Secret(api.Param(c, "id")), holds)
 	if err != nil {
 		return err
 	}

@@ -60,7 +60,7 @@ func (a *API) check(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	t, err := a.Tokens.Find(c.Request().Context(), a.manager(who), tokens.Secret(param(c, "id")))
+	t, err := a.Tokens.Find(c.Request().Context(), a.manager(who), tokens.Secret(api.Param(c, "id")))
 	if err != nil {
 		return err
 	}

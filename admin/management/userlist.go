@@ -7,6 +7,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"tollgate/admin/api"
 	"tollgate/proxy/caller"
 	"tollgate/tokens"
 	"tollgate/tokens/accounts"
@@ -36,7 +37,7 @@ func shownUserOf(u *accounts.Account) shownUser {
 	return shownUser{
 		Name: u.Name, Locator: u.Locator,
 		Roles: append([]string{}, u.Roles...), Permissions: append([]string{}, u.Permissions...), Tenants: tenants,
-		Effective: rightsOf(u.User).Names(), ServiceAccount: u.ServiceAccount, HasPassword: u.PasswordHash != "", Configured: u.Configured,
+		Effective: u.AllRights().Names(), ServiceAccount: u.ServiceAccount, HasPassword: u.PasswordHash != "", Configured: u.Configured,
 		Enabled: u.Disabled.At.IsZero(), Disabled: markOf(u.Disabled), CreatedAt: timeText(u.Created),
 	}
 }
@@ -89,7 +90,7 @@ func (a *API) showUser(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	name, me := param(c, "name"), who.Powers()
+	name, me := api.Param(c, "name"), who.Powers()
 	if !me.Rights.Has(tokens.UsersRead) && !isSelf(who, name) {
 		return tokens.ErrPermission
 	}

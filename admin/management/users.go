@@ -16,14 +16,6 @@ import (
 	"tollgate/tokens/accounts"
 )
 
-// rightsOf returns all rights of a user.
-func rightsOf(u tokens.User) tokens.Permissions {
-	if u.TokenAdmin {
-		return u.Rights | tokens.TokensAll
-	}
-	return u.Rights
-}
-
 // mayMake refuses a change of a user to who has not every right and tenant of
 // him before and after it: nobody gets more than he has by way of another. A
 // user that is not there is the zero User.
@@ -31,7 +23,7 @@ func mayMake(me, was, will tokens.User) error {
 	switch {
 	case !me.Tenants.Covers(was.Tenants) || !me.Tenants.Covers(will.Tenants):
 		return tokens.ErrOtherTenant
-	case !rightsOf(me).Covers(rightsOf(was)) || !rightsOf(me).Covers(rightsOf(will)):
+	case !me.AllRights().Covers(was.AllRights()) || !me.AllRights().Covers(will.AllRights()):
 		return tokens.ErrPermission
 	}
 	return nil
@@ -62,7 +54,7 @@ func (a *API) confined(t *tokens.Token) bool {
 
 // target returns the user that the path names, if the caller may change him.
 func (a *API) target(c echo.Context, me tokens.User) (*accounts.Account, error) {
-	u, ok := a.Directory().Account(param(c, "name"))
+	u, ok := a.Directory().Account(api.Param(c, "name"))
 	if !ok {
 		return nil, failed(accounts.ErrNoSuchUser)
 	}

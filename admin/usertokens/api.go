@@ -7,7 +7,6 @@ package usertokens
 import (
 	"context"
 	"net/http"
-	"net/url"
 
 	"github.com/labstack/echo/v4"
 
@@ -98,30 +97,7 @@ func shape(c echo.Context, f api.Failure, _ error) error {
 	})
 }
 
-// identify returns somebody, not the anonymous caller.
-func (a *API) identify(c echo.Context) (caller.Caller, error) {
-	who, err := a.Identify(c)
-	if err == nil && who.Anonymous() {
-		err = tokens.ErrAnonymous
-	}
-	return who, err
-}
-
 // manager is who asks, as this API has him.
 func (a *API) manager(who caller.Caller) tokens.Manager {
 	return a.Manager(who, tokens.UserTokens)
-}
-
-// param returns a part of the path, decoded exactly once: Echo routes by the
-// path as it was sent where that is not the usual spelling of the decoded one.
-func param(c echo.Context, name string) string {
-	value := c.Param(name)
-	if c.Request().URL.RawPath == "" {
-		return value
-	}
-	decoded, err := url.PathUnescape(value)
-	if err != nil {
-		return value // cannot be: the whole path was decoded
-	}
-	return decoded
 }

@@ -15,7 +15,7 @@ const headerTokenID = "Gateway-Token-Id" // #nosec G101 -- the name of a header
 
 // createOwn makes a token for the caller.
 func (a *API) createOwn(c echo.Context) error {
-	who, err := a.identify(c)
+	who, err := a.Somebody(c)
 	if err != nil {
 		return err
 	}
@@ -25,7 +25,7 @@ func (a *API) createOwn(c echo.Context) error {
 // createOf makes a token for a service account. The caller needs every right
 // of it, which the answer must not tell before: what else is wrong comes after.
 func (a *API) createOf(c echo.Context) error {
-	who, err := a.identify(c)
+	who, err := a.Somebody(c)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"tollgate/admin/api"
 	"tollgate/proxy/caller"
 	"tollgate/tokens"
 )
@@ -13,7 +14,7 @@ import (
 // endOwn ends a token of the caller by value, public id or name. By value or
 // id it ends another's too, for who may: the list beside it shows them.
 func (a *API) endOwn(c echo.Context) error {
-	who, err := a.identify(c)
+	who, err := a.Somebody(c)
 	if err != nil {
 		return err
 	}
@@ -22,7 +23,7 @@ func (a *API) endOwn(c echo.Context) error {
 
 // endOf ends a token of one user.
 func (a *API) endOf(c echo.Context) error {
-	who, err := a.identify(c)
+	who, err := a.Somebody(c)
 	if err != nil {
 		return err
 	}
@@ -45,7 +46,7 @@ const maxRef = 1024
 // end ends the token that the path names: by value or public id if accept
 // takes it, else by the name that it has among the owner's.
 func (a *API) end(c echo.Context, who caller.Caller, owner string, accept func(*tokens.Token) error) error {
-	ref := param(c, "token")
+	ref := api.Param(c, "token")
 	if ref == "" || len(ref) > maxRef {
 		return tokens.ErrUnknown
 	}
@@ -72,7 +73,7 @@ func (a *API) end(c echo.Context, who caller.Caller, owner string, accept func(*
 // revokeSessions ends a user's login sessions: the content gateway's tokens
 // that are no S3 key pairs.
 func (a *API) revokeSessions(c echo.Context) error {
-	who, err := a.identify(c)
+	who, err := a.Somebody(c)
 	if err != nil {
 		return err
 	}
@@ -98,7 +99,7 @@ func (a *API) revokeSessions(c echo.Context) error {
 // order: in the other he could make a new token in between. Unlike the rest
 // it needs the right for oneself too, since there is no way back.
 func (a *API) removeCredentials(c echo.Context) error {
-	who, err := a.identify(c)
+	who, err := a.Somebody(c)
 	if err != nil {
 		return err
 	}

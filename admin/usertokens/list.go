@@ -24,7 +24,7 @@ const (
 // listAll lists everybody's tokens to who may read them, and to others their
 // own.
 func (a *API) listAll(c echo.Context) error {
-	who, err := a.identify(c)
+	who, err := a.Somebody(c)
 	if err != nil {
 		return err
 	}
@@ -40,7 +40,7 @@ func (a *API) listAll(c echo.Context) error {
 
 // listOf lists the tokens of one user.
 func (a *API) listOf(c echo.Context) error {
-	who, err := a.identify(c)
+	who, err := a.Somebody(c)
 	if err != nil {
 		return err
 	}

@@ -17,14 +17,6 @@ const (
 	mayRevoke = mayWrite | tokens.UsersRevoke
 )
 
-// rightsOf returns all rights of a user.
-func rightsOf(u tokens.User) tokens.Permissions {
-	if u.TokenAdmin {
-		return u.Rights | tokens.TokensAll
-	}
-	return u.Rights
-}
-
 // granted returns the rights that a token grants where its owner has them all.
 func granted(t *tokens.Token) tokens.Permissions {
 	all := tokens.Subject{User: &tokens.User{Rights: tokens.Everything}, Token: t}
@@ -34,7 +26,7 @@ func granted(t *tokens.Token) tokens.Permissions {
 // outranks reports whether a caller has every right of a user. A right on some
 // resources alone is not the user's, who has it everywhere.
 func outranks(who caller.Caller, u *accounts.Account) bool {
-	mine := rightsOf(who.Powers())
+	mine := who.Powers().Rights
 	if who.Token != nil && who.Token.Allowed.Placed() {
 		var everywhere tokens.Permissions
 		for _, a := range who.Token.Allowed {
@@ -44,7 +36,7 @@ func outranks(who caller.Caller, u *accounts.Account) bool {
 		}
 		mine &= everywhere | ^tokens.StorageAll
 	}
-	return mine.Covers(rightsOf(u.User))
+	return mine.Covers(u.AllRights())
 }
 
 // target is the user whom a path names.
@@ -60,14 +52,14 @@ type target struct {
 // such right does not learn who exists. The errors are an *api.Error and
 // tokens.ErrPermission.
 func (a *API) target(c echo.Context, who caller.Caller, anyOf tokens.Permissions) (target, error) {
-	locator := param(c, "locator")
+	locator := api.Param(c, "locator")
 	if !accounts.IsLocator(locator) {
 		return target{}, api.Invalid("the locator in the path is no UUID, accepted is one like 0b51f6f0-4c6c-4d0a-9d57-1c1a1a3c2a77")
 	}
 	account, known := a.Directory().ByLocator(locator)
 	me := who.Powers()
 	self := known && account.Name == who.User.Name
-	commanded := rightsOf(me)&anyOf != 0
+	commanded := me.AllRights()&anyOf != 0
 	switch {
 	case !commanded && !self:
 		return target{}, tokens.ErrPermission

@@ -166,7 +166,7 @@ const timeForm = "2006-01-02T15:04:05.000Z"
 func (a *API) answerOf(t *tokens.Token) answer {
 	given := granted(t)
 	if owner, ok := a.Directory().Account(t.Owner); ok && len(t.Allowed) == 0 {
-		given &= rightsOf(owner.User) // it was given whatever he has
+		given &= owner.AllRights() // it was given whatever he has
 	}
 	made := answer{
 		Name: t.Name, CreatedAt: t.Created.UTC().Format(timeForm),

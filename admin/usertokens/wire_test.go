@@ -81,7 +81,7 @@ func FuzzName(f *testing.F) {
 	}
 	var got string
 	e := echo.New()
-	e.DELETE(own+byToken, func(c echo.Context) error { got = param(c, "token"); return c.NoContent(http.StatusNoContent) })
+	e.DELETE(own+byToken, func(c echo.Context) error { got = api.Param(c, "token"); return c.NoContent(http.StatusNoContent) })
 	e.DELETE(own+byToken+"/", func(c echo.Context) error { return c.NoContent(http.StatusTeapot) })
 	f.Fuzz(func(t *testing.T, name string) {
 		err := checkName(name)
