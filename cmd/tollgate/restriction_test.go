@@ -366,7 +366,6 @@ func TestTokenStatesOnProxiedRequests(t *testing.T) {
 // TestContentsAreLookedInto: what a client declares is not always what it
 // sends.
 func TestContentsAreLookedInto(t *testing.T) {
-	b := startBackend(t)
 	png := "\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x02\x00\x00\x00"
 	html := "<!DOCTYPE html><html><body>" + strings.Repeat("hello ", 2000)
 	for _, row := range []struct {
@@ -381,6 +380,7 @@ func TestContentsAreLookedInto(t *testing.T) {
 		{"Coded", "true", "image/png", "image/png", "gzip", png, 403},
 	} {
 		t.Run(row.name, func(t *testing.T) {
+			b := startBackend(t) // of its own: what was broken off can arrive late
 			g := startGateway(t, setup{upstream: b.URL, tokens: "  sniff_types: " + row.sniff + "\n"})
 			token := g.narrow(john, `{"tenant":"one","restrictions":{"mime_types":["`+row.allowed+`"]}}`)
 			h := headers("Authorization", "Bearer "+token.value, "Content-Type", row.declared)
