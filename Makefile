@@ -55,6 +55,7 @@ soak: ## the long forms: 200 crashes, 30 minutes a fuzz target, the tests 20 tim
 	.ci/fuzz 30m 30m
 
 .PHONY: bench
-bench: ## requests per second beside a bare reverse proxy, S3 beside the storage alone, and the check by itself
+bench: ## requests per second beside nginx and haproxy, S3 beside the storage alone, memory, many tokens, and the check by itself
+	cmd/tollgate/bench/install.sh
 	go run ./cmd/tollgate/bench
 	go test -run '^$$' -bench . -benchmem ./proxy/... ./tokens/...

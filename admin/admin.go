@@ -93,8 +93,9 @@ type Admin struct {
 	config   Config
 	public   *metrics.Listener
 	settings atomic.Pointer[Settings]
-	login    string // path of the login page, "" = there is none
-	bare     string // the token path without its slash, "" = it is not served
+	login    string   // path of the login page, "" = there is none
+	bare     string   // the token path without its slash, "" = it is not served
+	owned    []string // first segments of the paths that are served
 }
 
 // New returns the management with the token path that it serves; that begins
@@ -107,7 +108,34 @@ func New(d Deps, c Config, tokenPath string, s Settings) (*Admin, *echo.Echo) {
 	e.HTTPErrorHandler = a.answerError
 	e.Use(a.observe)
 	a.register(e, tokenPath)
+	a.own(e.Routes())
 	return a, e
+}
+
+// own notes where the routes are.
+func (a *Admin) own(routes []*echo.Route) {
+	for _, r := range routes {
+		segment, _, _ := strings.Cut(strings.TrimPrefix(r.Path, "/"), "/")
+		if !slices.Contains(a.owned, segment) {
+			a.owned = append(a.owned, segment)
+		}
+	}
+}
+
+// MayOwn reports whether a path, as it came over the wire, may be one of the
+// management's where that is served. It is sure of a no: what could be read as
+// such a path in any way is a yes.
+func (a *Admin) MayOwn(path string) bool {
+	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	if first == "" {
+		return path != "/"
+	}
+	if strings.ContainsAny(first, `%\;`) || path[0] != '/' {
+		return true
+	}
+	return slices.ContainsFunc(a.owned, func(segment string) bool {
+		return strings.EqualFold(segment, first) || strings.ContainsAny(segment, ":*") || segment == ""
+	})
 }
 
 // register adds the routes of the APIs. That of the gateway's own is always

@@ -57,12 +57,12 @@ func (a *Admin) observe(next echo.HandlerFunc) echo.HandlerFunc {
 func (a *Admin) entry(c echo.Context) *accesslog.Entry {
 	r, w, origin := c.Request(), c.Response(), a.origin(c)
 	e := &accesslog.Entry{
-		Listener: listener, RequestID: w.Header().Get(requestID), ClientIP: origin.Client.String(),
+		Listener: listener, RequestID: w.Header().Get(requestID), ClientIP: origin.Client,
 		Proto: r.Proto, Method: r.Method, Host: r.Host, Route: c.Path(), Status: w.Status,
 		BytesIn: max(r.ContentLength, 0), BytesOut: w.Size, UserAgent: r.UserAgent(),
 	}
 	if origin.Peer != origin.Client {
-		e.PeerIP = origin.Peer.String()
+		e.PeerIP = origin.Peer
 	}
 	e.Reason, _ = c.Get(reasonKey).(string)
 	if err, failed := c.Get(errorKey).(error); failed {

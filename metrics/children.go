@@ -57,3 +57,14 @@ func (c *children[K, C]) pick(known map[K]C, key K) K {
 	}
 	return c.rest
 }
+
+// slot keeps one member that is found by its place and not by a key, so that
+// an event costs no look-up at all. The zero value is empty.
+type slot[C any] struct{ child atomic.Pointer[C] }
+
+// fill puts a member into the slot, and returns it. Two callers may do so at
+// once, but only with members of the same series.
+func (s *slot[C]) fill(child C) C {
+	s.child.Store(&child)
+	return child
+}

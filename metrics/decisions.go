@@ -41,6 +41,10 @@ func (m *Metrics) addDecisions(f factory) {
 	m.decisions.make = func(v verdict) prometheus.Counter {
 		return decisions.WithLabelValues(v.form, v.decision, v.reason)
 	}
+	m.allowed.limit, m.allowed.admit = maxVerdicts, word
+	m.allowed.make = func(form string) prometheus.Counter {
+		return m.decisions.of(verdict{form: form, decision: allow})
+	}
 	ended := f.counter("tokens_ended_total",
 		"Tokens that ended, by the API that made them and how they ended.", "api", "how")
 	m.ended.limit, m.ended.admit, m.ended.rest = maxWords, ending.admissible, ending{api: other, how: other}
@@ -65,7 +69,12 @@ func words(c *children[string, prometheus.Counter], vec *prometheus.CounterVec, 
 
 // Allowed counts a proxied request that was let through. The form is that of
 // the credential, such as "bearer"; empty is NoForm.
-func (m *Metrics) Allowed(form string) { m.decide(form, allow, "") }
+func (m *Metrics) Allowed(form string) {
+	if form == "" {
+		form = NoForm
+	}
+	m.allowed.of(form).Inc()
+}
 
 // Refused counts a proxied request that was refused, with a reason from the
 // gateway's closed list; an empty reason is counted as "other".
@@ -73,7 +82,10 @@ func (m *Metrics) Refused(form, reason string) {
 	if reason == "" {
 		reason = other
 	}
-	m.decide(form, refuse, reason)
+	if form == "" {
+		form = NoForm
+	}
+	m.decisions.of(verdict{form: form, decision: refuse, reason: reason}).Inc()
 }
 
 // Decided counts a request as Allowed if it has no reason to be refused, else as
@@ -84,13 +96,6 @@ func (m *Metrics) Decided(form, reason string) {
 		return
 	}
 	m.Refused(form, reason)
-}
-
-func (m *Metrics) decide(form, decision, reason string) {
-	if form == "" {
-		form = NoForm
-	}
-	m.decisions.of(verdict{form: form, decision: decision, reason: reason}).Inc()
 }
 
 // TokenIssued counts a token that was made, by the name of the API.

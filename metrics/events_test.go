@@ -68,6 +68,36 @@ func TestSeriesStayBoundedWhateverIsFedIn(t *testing.T) {
 	}
 }
 
+func TestFormsStayBoundedWhateverIsFedIn(t *testing.T) {
+	const forms = 3000
+	m, reg := fresh(t)
+	for i := range forms {
+		m.Allowed(fmt.Sprintf("f%d", i))
+		m.Allowed(fmt.Sprintf("no form %d", i))
+		m.Allowed("f0")
+		m.Allowed("")
+	}
+	n, err := testutil.GatherAndCount(reg, "tollgate_decisions_total")
+	if err != nil || n < 1000 || n > 1025 {
+		t.Errorf("%d series (%v), want at most 1024 and the rest", n, err)
+	}
+	wantValue(t, reg, `tollgate_decisions_total{decision="allow",form="f0",reason=""}`, fmt.Sprint(forms+1))
+	wantValue(t, reg, `tollgate_decisions_total{decision="allow",form="none",reason=""}`, fmt.Sprint(forms))
+	wantValue(t, reg, `tollgate_decisions_total{decision="other",form="other",reason="other"}`, fmt.Sprint(4*forms-(forms+1)-forms-(n-3)))
+}
+
+func TestDecidedIsAllowedWithoutAReasonAndElseRefused(t *testing.T) {
+	m, reg := fresh(t)
+	m.Decided("bearer", "")
+	m.Allowed("bearer")
+	m.Decided("bearer", "expired")
+	m.Refused("bearer", "expired")
+	m.Decided("", "anonymous")
+	wantValue(t, reg, `tollgate_decisions_total{decision="allow",form="bearer",reason=""}`, "2")
+	wantValue(t, reg, `tollgate_decisions_total{decision="refuse",form="bearer",reason="expired"}`, "2")
+	wantValue(t, reg, `tollgate_decisions_total{decision="refuse",form="none",reason="anonymous"}`, "1")
+}
+
 func TestWhatIsAboveTheLimitIsCountedAsOther(t *testing.T) {
 	m, reg := fresh(t)
 	for i := range 100 {
@@ -148,6 +178,20 @@ tollgate_tokens{state="revoked"} 3
 
 	m.WatchStore(nil, nil)
 	wantAbsent(t, reg, `tollgate_store_size_bytes{part="vlog"}`)
+}
+
+func TestCacheIsAskedOnEachScrape(t *testing.T) {
+	m, reg := fresh(t)
+	wantAbsent(t, reg, "tollgate_token_cache_tokens")
+	asked := 0
+	m.WatchCache(func() metrics.Cache { asked++; return metrics.Cache{Tokens: asked, Bytes: 1000, Misses: 7, Evictions: 8} })
+	wantValue(t, reg, "tollgate_token_cache_tokens", "1")
+	wantValue(t, reg, "tollgate_token_cache_tokens", "2")
+	wantValue(t, reg, "tollgate_token_cache_bytes", "1000")
+	wantValue(t, reg, "tollgate_token_cache_misses_total", "7")
+	wantValue(t, reg, "tollgate_token_cache_evictions_total", "8")
+	m.WatchCache(nil)
+	wantAbsent(t, reg, "tollgate_token_cache_tokens")
 }
 
 func TestReloadsAreShown(t *testing.T) {

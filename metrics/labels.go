@@ -16,19 +16,16 @@ const (
 	maxText = 256
 )
 
-// methodLabel returns a method that is on the list of HTTP (RFC 9110, RFC
-// 5789), of WebDAV (RFC 4918, RFC 3253, RFC 5323, RFC 5842) or of
-// common caches as it is, and anything else as "other": a method is what a
-// client likes to send.
-func methodLabel(method string) string {
-	switch method {
-	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch,
-		http.MethodDelete, http.MethodConnect, http.MethodOptions, http.MethodTrace, "QUERY",
+// methodNames returns the methods that are counted by their names, the common
+// ones first: those of HTTP (RFC 9110, RFC 5789), of WebDAV (RFC 4918, RFC
+// 3253, RFC 5323, RFC 5842) and of common caches. Anything else is "other": a
+// method is what a client likes to send.
+func methodNames() []string {
+	return []string{
+		http.MethodGet, http.MethodPut, http.MethodHead, http.MethodPost, http.MethodDelete, http.MethodOptions,
+		http.MethodPatch, http.MethodConnect, http.MethodTrace, "QUERY",
 		"PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK",
-		"REPORT", "SEARCH", "ACL", "BIND", "UNBIND", "REBIND", "PURGE":
-		return method
-	default:
-		return other
+		"REPORT", "SEARCH", "ACL", "BIND", "UNBIND", "REBIND", "PURGE",
 	}
 }
 

@@ -17,7 +17,7 @@ func TestRequestThatFoundItsUpstreamBeforeAReloadMakesNoSeries(t *testing.T) {
 	m.SetUpstreams(nil)
 
 	found.failures.of("dial").Inc()
-	found.latency.of(2).Observe(1)
+	found.answered(&m.upstreams, 2).Observe(1)
 
 	for _, name := range []string{"tollgate_upstream_failures_total", "tollgate_upstream_request_duration_seconds"} {
 		if n, err := testutil.GatherAndCount(reg, name); n != 0 || err != nil {

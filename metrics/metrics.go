@@ -43,6 +43,7 @@ type Metrics struct {
 	responseBytes *prometheus.CounterVec
 
 	decisions children[verdict, prometheus.Counter]
+	allowed   children[string, prometheus.Counter] // of decisions, by form; the empty one is their rest
 	issued    children[string, prometheus.Counter]
 	ended     children[ending, prometheus.Counter]
 	passwords children[string, prometheus.Counter]
@@ -51,6 +52,7 @@ type Metrics struct {
 	storeLatency children[string, prometheus.Observer]
 	storeErrors  children[storeFault, prometheus.Counter]
 	store        storeCollector
+	cache        cacheCollector
 
 	upstreams upstreamSet
 	settings  settings
@@ -67,6 +69,7 @@ func New(reg prometheus.Registerer, build Build) *Metrics {
 	m.addRequests(f)
 	m.addDecisions(f)
 	m.addStore(f)
+	m.addCache(f)
 	m.upstreams.add(f)
 	m.settings.add(f)
 	return m
@@ -126,4 +129,4 @@ func known(s string) string {
 
 // seconds is what histograms of durations take; a clock that was set back
 // does not make a duration negative.
-func seconds(d time.Duration) float64 { return max(d, 0).Seconds() }
+func seconds(d time.Duration) float64 { return float64(max(d, 0)) / float64(time.Second) }

@@ -44,6 +44,7 @@ func everything(m *metrics.Metrics) {
 	m.WatchStore(
 		func() (int, int, int) { return 4, 5, 6 },
 		func() (int64, int64) { return 1 << 20, 2 << 20 })
+	m.WatchCache(func() metrics.Cache { return metrics.Cache{Tokens: 1, Bytes: 2, Misses: 3, Evictions: 4} })
 	m.SetUpstreams(map[string][]string{"storage": {"http://127.0.0.1:9000"}})
 	m.ServerHealthy("storage", "http://127.0.0.1:9000")
 	m.UpstreamAnswered("storage", 200, time.Millisecond)

@@ -12,8 +12,7 @@ type Listener struct {
 	inFlight      prometheus.Gauge
 	requestBytes  prometheus.Counter
 	responseBytes prometheus.Counter
-	requests      children[request, prometheus.Counter]
-	latency       children[class, prometheus.Observer]
+	answers       *answers
 }
 
 // Request is what is counted of a request that is done.
@@ -58,13 +57,15 @@ func (m *Metrics) Listener(name string) *Listener {
 		inFlight:      m.inFlight.WithLabelValues(name),
 		requestBytes:  m.requestBytes.WithLabelValues(name),
 		responseBytes: m.responseBytes.WithLabelValues(name),
+		answers:       newAnswers(),
 	}
-	l.requests.limit, l.requests.rest = maxRequests, request{method: other}
-	l.requests.make = func(r request) prometheus.Counter {
+	a := l.answers
+	a.requests.limit, a.requests.rest = maxRequests, request{method: other}
+	a.requests.make = func(r request) prometheus.Counter {
 		return m.requests.WithLabelValues(name, r.method, r.code.String())
 	}
-	l.latency.limit = classes
-	l.latency.make = func(c class) prometheus.Observer {
+	a.latency.limit = classes
+	a.latency.make = func(c class) prometheus.Observer {
 		return m.latency.WithLabelValues(name, c.String())
 	}
 	return l
@@ -83,8 +84,9 @@ func (l *Listener) RequestStarted() { l.inFlight.Inc() }
 // RequestFinished ends what RequestStarted began and counts the request.
 func (l *Listener) RequestFinished(r Request) {
 	l.inFlight.Dec()
-	l.requests.of(request{method: methodLabel(r.Method), code: codeOf(r.Status)}).Inc()
-	l.latency.of(classOf(r.Status)).Observe(seconds(r.Duration))
+	answer := l.answers.of(r.Method, r.Status)
+	answer.requests.Inc()
+	answer.latency.Observe(seconds(r.Duration))
 	if r.BytesIn > 0 {
 		l.requestBytes.Add(float64(r.BytesIn))
 	}

@@ -3,7 +3,9 @@ package metrics_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -43,6 +45,77 @@ func TestRequestIsCountedUnderMethodAndCode(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestMethodsOfTheListHaveTheirNames(t *testing.T) {
+	m, reg := fresh(t)
+	l := m.Listener("public")
+	list := strings.Fields(`GET HEAD POST PUT PATCH DELETE CONNECT OPTIONS TRACE QUERY PROPFIND PROPPATCH MKCOL COPY MOVE LOCK UNLOCK
+		REPORT SEARCH ACL BIND UNBIND REBIND PURGE`)
+	const each = 3
+	for range each {
+		for _, method := range list {
+			l.RequestStarted()
+			l.RequestFinished(metrics.Request{Method: method, Status: 200})
+		}
+		for _, method := range []string{"GE", "GETT", "other", "purge", "M-SEARCH"} {
+			l.RequestStarted()
+			l.RequestFinished(metrics.Request{Method: method, Status: 200})
+		}
+	}
+	for _, method := range list {
+		wantValue(t, reg, `tollgate_http_requests_total{code="200",listener="public",method="`+method+`"}`, fmt.Sprint(each))
+	}
+	wantValue(t, reg, `tollgate_http_requests_total{code="200",listener="public",method="other"}`, fmt.Sprint(5*each))
+}
+
+func TestEveryStatusIsCountedAsItsCode(t *testing.T) {
+	m, reg := fresh(t)
+	l := m.Listener("public")
+	for range 2 {
+		for status := -700; status <= 1100; status++ {
+			l.RequestStarted()
+			l.RequestFinished(metrics.Request{Method: "GET", Status: status})
+		}
+	}
+	registered := map[int]int{} // by class
+	for status := 100; status <= 599; status++ {
+		if http.StatusText(status) == "" && status != 499 {
+			continue
+		}
+		registered[status/100]++
+		wantValue(t, reg, fmt.Sprintf(`tollgate_http_requests_total{code="%d",listener="public",method="GET"}`, status), "2")
+	}
+	for class := 1; class <= 5; class++ {
+		want := fmt.Sprint(2 * (100 - registered[class]))
+		wantValue(t, reg, fmt.Sprintf(`tollgate_http_requests_total{code="%dxx",listener="public",method="GET"}`, class), want)
+	}
+	wantValue(t, reg, `tollgate_http_requests_total{code="other",listener="public",method="GET"}`, fmt.Sprint(2*(1801-500)))
+}
+
+func TestFirstRequestsFromManyGoroutinesAreAllCounted(t *testing.T) {
+	const workers, each = 8, 50
+	m, reg := fresh(t)
+	m.SetUpstreams(map[string][]string{"storage": {"a"}})
+	l, u := m.Listener("public"), m.Upstream("storage")
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() {
+			for i := range each {
+				status := 200 + i
+				l.RequestStarted()
+				u.Answered(status, time.Millisecond)
+				m.Decided(fmt.Sprint("form", i), "")
+				l.RequestFinished(metrics.Request{Method: "GET", Status: status, Duration: time.Millisecond})
+			}
+		})
+	}
+	wg.Wait()
+	wantValue(t, reg, `tollgate_http_requests_total{code="206",listener="public",method="GET"}`, fmt.Sprint(workers))
+	wantValue(t, reg, `tollgate_http_request_duration_seconds_count{code_class="2xx",listener="public"}`, fmt.Sprint(workers*each))
+	wantValue(t, reg, `tollgate_upstream_request_duration_seconds_count{code_class="2xx",upstream="storage"}`, fmt.Sprint(workers*each))
+	wantValue(t, reg, `tollgate_decisions_total{decision="allow",form="form49",reason=""}`, fmt.Sprint(workers))
+	wantValue(t, reg, `tollgate_http_requests_in_flight{listener="public"}`, "0")
 }
 
 func TestLatencyIsKeptByClass(t *testing.T) {
@@ -149,11 +222,11 @@ func account(m *metrics.Metrics, l *metrics.Listener) {
 }
 
 // exchange is all that is counted of one proxied request.
-func exchange(m *metrics.Metrics, l *metrics.Listener) {
+func exchange(m *metrics.Metrics, l *metrics.Listener, u *metrics.Upstream) {
 	l.RequestStarted()
 	m.StoreOperation("by_hash", 12*time.Microsecond)
 	m.Allowed("bearer")
-	m.UpstreamAnswered("storage", 200, 800*time.Microsecond)
+	u.Answered(200, 800*time.Microsecond)
 	l.RequestFinished(metrics.Request{Method: "GET", Status: 200, BytesIn: 0, BytesOut: 4096, Duration: 900 * time.Microsecond})
 }
 
@@ -161,11 +234,12 @@ func TestAccountingOfARequestAllocatesLittle(t *testing.T) {
 	m, _ := fresh(t)
 	l := m.Listener("public")
 	m.SetUpstreams(map[string][]string{"storage": {"a"}})
+	u := m.Upstream("storage")
 	if each := testing.AllocsPerRun(200, func() { account(m, l) }); each > 1 {
 		t.Errorf("a request costs %v allocations, want at most 1", each)
 	}
 	// One for each of the three native histograms, inside client_golang.
-	if all := testing.AllocsPerRun(200, func() { exchange(m, l) }); all > 3 {
+	if all := testing.AllocsPerRun(200, func() { exchange(m, l, u) }); all > 3 {
 		t.Errorf("a request with store and upstream costs %v allocations, want at most 3", all)
 	}
 }
@@ -194,9 +268,10 @@ func BenchmarkExchange(b *testing.B) {
 	m, _ := fresh(b)
 	l := m.Listener("public")
 	m.SetUpstreams(map[string][]string{"storage": {"a"}})
+	u := m.Upstream("storage")
 	b.ReportAllocs()
 	for b.Loop() {
-		exchange(m, l)
+		exchange(m, l, u)
 	}
 }
 
@@ -204,10 +279,37 @@ func BenchmarkExchangeParallel(b *testing.B) {
 	m, _ := fresh(b)
 	l := m.Listener("public")
 	m.SetUpstreams(map[string][]string{"storage": {"a"}})
+	u := m.Upstream("storage")
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			exchange(m, l)
+			exchange(m, l, u)
 		}
 	})
+}
+
+// BenchmarkEvent has each event of a request by itself.
+func BenchmarkEvent(b *testing.B) {
+	m, _ := fresh(b)
+	m.SetUpstreams(map[string][]string{"storage": {"a"}, "archive": {"b"}})
+	l, u := m.Listener("public"), m.Upstream("storage")
+	for name, event := range map[string]func(){
+		"started": l.RequestStarted,
+		"finished": func() {
+			l.RequestFinished(metrics.Request{Method: "GET", Status: 200, BytesOut: 1024, Duration: 900 * time.Microsecond})
+		},
+		"allowed":          func() { m.Decided("bearer", "") },
+		"refused":          func() { m.Decided("bearer", "expired") },
+		"answered":         func() { u.Answered(200, 800*time.Microsecond) },
+		"answered by name": func() { m.UpstreamAnswered("storage", 200, 800*time.Microsecond) },
+		"failed":           func() { u.Failed("dial") },
+		"store":            func() { m.StoreOperation("by_hash", 5*time.Microsecond) },
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				event()
+			}
+		})
+	}
 }

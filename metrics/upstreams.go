@@ -24,7 +24,7 @@ type upstreamSet struct {
 // answer that comes in after a reload must not bring deleted ones back.
 type upstream struct {
 	name     string
-	latency  children[class, prometheus.Observer]
+	latency  [classes]slot[prometheus.Observer]
 	failures children[string, prometheus.Counter]
 
 	mu      sync.Mutex // guards what follows and the making of series
@@ -71,15 +71,6 @@ func (m *Metrics) SetUpstreams(servers map[string][]string) {
 
 func (s *upstreamSet) newUpstream(name string) *upstream {
 	u := &upstream{name: text(name)}
-	u.latency.limit = classes
-	u.latency.make = func(c class) prometheus.Observer {
-		u.mu.Lock()
-		defer u.mu.Unlock()
-		if u.gone {
-			return prometheus.ObserverFunc(func(float64) {})
-		}
-		return s.latency.WithLabelValues(u.name, c.String())
-	}
 	u.failures.limit, u.failures.admit, u.failures.rest = maxWords, word, other
 	u.failures.make = func(reason string) prometheus.Counter {
 		u.mu.Lock()
@@ -90,6 +81,19 @@ func (s *upstreamSet) newUpstream(name string) *upstream {
 		return s.failures.WithLabelValues(u.name, reason)
 	}
 	return u
+}
+
+// answered returns where answers of a class are counted.
+func (u *upstream) answered(s *upstreamSet, c class) prometheus.Observer {
+	if found := u.latency[c].child.Load(); found != nil {
+		return *found
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.gone {
+		return prometheus.ObserverFunc(func(float64) {})
+	}
+	return u.latency[c].fill(s.latency.WithLabelValues(u.name, c.String()))
 }
 
 func (u *upstream) setServers(s *upstreamSet, servers []string) {
@@ -148,18 +152,68 @@ func (s *upstreamSet) health(name, server string, value float64) {
 	}
 }
 
-// UpstreamAnswered counts an answer of an upstream: its status, and the time
-// from sending the request to the header of the answer.
+// UpstreamAnswered is Upstream.Answered of the upstream with that name.
 func (m *Metrics) UpstreamAnswered(upstream string, status int, took time.Duration) {
 	if u, ok := (*m.upstreams.known.Load())[upstream]; ok {
-		u.latency.of(classOf(status)).Observe(seconds(took))
+		u.answered(&m.upstreams, classOf(status)).Observe(seconds(took))
 	}
 }
 
-// UpstreamFailed counts a request to an upstream that got no answer, with a
-// reason from a closed list of the caller's, such as "dial".
+// UpstreamFailed is Upstream.Failed of the upstream with that name.
 func (m *Metrics) UpstreamFailed(upstream, reason string) {
 	if u, ok := (*m.upstreams.known.Load())[upstream]; ok {
 		u.failures.of(reason).Inc()
+	}
+}
+
+// Upstream takes the events of the requests to one upstream. Metrics.Upstream
+// makes it; the zero value counts nothing. It is safe for concurrent use.
+type Upstream struct {
+	set   *upstreamSet
+	name  string
+	found atomic.Pointer[finding]
+}
+
+// finding is which upstream had the name when these were known; nil = none.
+type finding struct {
+	known    *map[string]*upstream
+	upstream *upstream
+}
+
+// Upstream returns where the events of the upstream with that name are
+// counted. It saves looking for the name at each of them. It may be asked for
+// before SetUpstreams has the name on its list, and lasts for ever: as long as
+// the name is not on the list, nothing is counted.
+func (m *Metrics) Upstream(name string) *Upstream {
+	return &Upstream{set: &m.upstreams, name: name}
+}
+
+// now returns the upstream that has the name, nil if it is not on the list.
+func (u *Upstream) now() *upstream {
+	if u.set == nil {
+		return nil
+	}
+	known := u.set.known.Load()
+	if found := u.found.Load(); found != nil && found.known == known {
+		return found.upstream
+	}
+	found := &finding{known: known, upstream: (*known)[u.name]}
+	u.found.Store(found)
+	return found.upstream
+}
+
+// Answered counts an answer of the upstream: its status, and the time from
+// sending the request to the header of the answer.
+func (u *Upstream) Answered(status int, took time.Duration) {
+	if now := u.now(); now != nil {
+		now.answered(u.set, classOf(status)).Observe(seconds(took))
+	}
+}
+
+// Failed counts a request to the upstream that got no answer, with a reason
+// from a closed list of the caller's, such as "dial".
+func (u *Upstream) Failed(reason string) {
+	if now := u.now(); now != nil {
+		now.failures.of(reason).Inc()
 	}
 }

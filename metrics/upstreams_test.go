@@ -81,6 +81,78 @@ func TestAnswersAndFailuresOfUpstreams(t *testing.T) {
 	wantValue(t, reg, `tollgate_upstream_failures_total{reason="other",upstream="storage"}`, "1")
 }
 
+func TestEventsByHandleAreThoseByName(t *testing.T) {
+	m, reg := fresh(t)
+	u := m.Upstream("storage")
+	m.SetUpstreams(map[string][]string{"storage": {"a"}, "archive": {"b"}})
+	again := m.Upstream("storage")
+	for _, status := range []int{200, 206, 304, 503, 777, -1} {
+		u.Answered(status, 3*time.Millisecond)
+		again.Answered(status, 3*time.Millisecond)
+		m.UpstreamAnswered("storage", status, 3*time.Millisecond)
+	}
+	for _, reason := range []string{"dial", "dial tcp 10.0.0.1:9000: refused"} {
+		u.Failed(reason)
+		again.Failed(reason)
+		m.UpstreamFailed("storage", reason)
+	}
+	for class, want := range map[string]string{"2xx": "6", "3xx": "3", "5xx": "3", "other": "6"} {
+		wantValue(t, reg, `tollgate_upstream_request_duration_seconds_count{code_class="`+class+`",upstream="storage"}`, want)
+	}
+	wantValue(t, reg, `tollgate_upstream_failures_total{reason="dial",upstream="storage"}`, "3")
+	wantValue(t, reg, `tollgate_upstream_failures_total{reason="other",upstream="storage"}`, "3")
+	if n := upstreamSeries(t, reg); n != 6 {
+		t.Errorf("%d series, want 6 and none of the other upstream", n)
+	}
+}
+
+func TestHandleFollowsTheListOfUpstreams(t *testing.T) {
+	m, reg := fresh(t)
+	u := m.Upstream("storage")
+	const answers = `tollgate_upstream_request_duration_seconds_count{code_class="2xx",upstream="storage"}`
+	const failures = `tollgate_upstream_failures_total{reason="dial",upstream="storage"}`
+	for _, step := range []struct {
+		verdict string
+		list    map[string][]string
+		want    string // empty = no series
+	}{
+		{"counts nothing before it is on the list", map[string][]string{"archive": nil}, ""},
+		{"counts once it is", map[string][]string{"archive": nil, "storage": nil}, "1"},
+		{"goes on after a reload that keeps it", map[string][]string{"storage": {"a"}}, "2"},
+		{"goes on after another", map[string][]string{"storage": {"b"}, "new": nil}, "3"},
+		{"counts nothing when it is gone", map[string][]string{"new": nil}, ""},
+		{"counts nothing when all are gone", nil, ""},
+		{"starts afresh when it is back", map[string][]string{"storage": {"a"}}, "1"},
+	} {
+		m.SetUpstreams(step.list)
+		u.Answered(200, time.Millisecond)
+		u.Failed("dial")
+		if step.want == "" {
+			if n := upstreamSeries(t, reg); n != 0 {
+				t.Errorf("%s: %d series", step.verdict, n)
+			}
+			continue
+		}
+		for _, series := range []string{answers, failures} {
+			if got, shown := value(t, reg, series); got != step.want || !shown {
+				t.Errorf("%s: %s is %q, want %s", step.verdict, series, got, step.want)
+			}
+		}
+	}
+}
+
+func TestHandlesThatAreNoUpstreamCountNothing(t *testing.T) {
+	m, reg := fresh(t)
+	m.SetUpstreams(map[string][]string{"storage": {"a"}})
+	for _, u := range []*metrics.Upstream{{}, m.Upstream(""), m.Upstream("Storage"), m.Upstream("\xff")} {
+		u.Answered(200, time.Millisecond)
+		u.Failed("dial")
+	}
+	if n := upstreamSeries(t, reg); n != 0 {
+		t.Errorf("%d series, want none", n)
+	}
+}
+
 // touch makes every event of an upstream happen.
 func touch(m *metrics.Metrics, upstream, server string) {
 	m.ServerHealthy(upstream, server)
@@ -138,6 +210,7 @@ func TestUpstreamThatComesBackStartsAtZero(t *testing.T) {
 
 func TestRequestsDuringReloadsLeaveNoSeriesBehind(t *testing.T) {
 	m, reg := fresh(t)
+	handle := m.Upstream("storage")
 	var wg sync.WaitGroup
 	stop := make(chan struct{})
 	for range 4 {
@@ -148,6 +221,8 @@ func TestRequestsDuringReloadsLeaveNoSeriesBehind(t *testing.T) {
 					return
 				default:
 					touch(m, "storage", "a")
+					handle.Answered(503, time.Millisecond)
+					handle.Failed("reset")
 				}
 			}
 		})

@@ -15,6 +15,7 @@ import (
 	"tollgate/metrics/accesslog"
 	"tollgate/proxy"
 	"tollgate/proxy/caller"
+	"tollgate/proxy/sigv4"
 	"tollgate/proxy/upstream"
 	"tollgate/tokens"
 	"tollgate/tokens/accounts"
@@ -24,7 +25,7 @@ import (
 
 // bench is a gateway on a store in memory, in front of a server of the same
 // process, with log and metrics on.
-func bench(b *testing.B) (http.Handler, tokens.Secret) {
+func bench(b *testing.B) (gateway *proxy.Gateway, token tokens.Secret, signer sigv4.Signer) {
 	b.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 1024)) }))
 	b.Cleanup(server.Close)
@@ -35,6 +36,12 @@ func bench(b *testing.B) (http.Handler, tokens.Secret) {
 		b.Fatal(err)
 	}
 	b.Cleanup(up.Close)
+	config.Name = "objects"
+	objects, err := upstream.New(config, upstream.Observer{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(objects.Close)
 	directory := accounts.NewDirectory(accounts.Config{Users: []accounts.UserConfig{{Name: "john"}}}, nil, nil)
 	ring, err := keyring.Create(b.TempDir(), rand.Reader)
 	if err != nil {
@@ -48,12 +55,22 @@ func bench(b *testing.B) (http.Handler, tokens.Secret) {
 	service := tokens.NewService(tokens.Deps{Store: store, Usage: store, Sealer: ring, Users: users, Now: time.Now, Random: rand.Reader}, tokens.Default())
 	john, _ := users("john")
 	place, _ := directory.Place("example.com")
-	issued, err := service.Issue(b.Context(), tokens.Order{API: tokens.ContentGateway, By: tokens.Subject{User: john}, Scope: place.Scope, AnyDomain: place.AnyDomain})
+	order := tokens.Order{API: tokens.ContentGateway, By: tokens.Subject{User: john}, Scope: place.Scope, AnyDomain: place.AnyDomain}
+	issued, err := service.Issue(b.Context(), order)
 	if err != nil {
 		b.Fatal(err)
 	}
-	rules, err := proxy.NewRules(proxy.Config{}, proxy.Surroundings{
-		Cookie: caller.DefaultCookie(), Upstreams: []*upstream.Upstream{up},
+	secret := tokens.Secret("of the client")
+	order.SecretKey = &secret
+	pair, err := service.Issue(b.Context(), order)
+	if err != nil {
+		b.Fatal(err)
+	}
+	figures := metrics.New(prometheus.NewRegistry(), metrics.Build{})
+	rules, err := proxy.NewRules(proxy.Config{Routes: []proxy.RouteConfig{{PathPrefix: "/photos/", Upstream: "objects"}, {Upstream: "storage"}}}, proxy.Surroundings{
+		Cookie: caller.DefaultCookie(), Upstreams: []*upstream.Upstream{up, objects},
+		Storages: map[string]*proxy.StorageConfig{"objects": {AccessKey: "AK", SecretKey: "of the storage", Region: "us-east-1", Payload: "auto"}},
+		Signing:  proxy.DefaultSigning(), Metrics: figures,
 		Directory: func() *accounts.Directory { return directory }, Login: func(string) string { return "" },
 	})
 	if err != nil {
@@ -61,13 +78,53 @@ func bench(b *testing.B) (http.Handler, tokens.Secret) {
 	}
 	log := accesslog.New(zapcore.AddSync(io.Discard), zapcore.InfoLevel)
 	b.Cleanup(func() { _ = log.Close() })
-	callers := &caller.Callers{Tokens: service, Directory: func() *accounts.Directory { return directory }}
-	return proxy.New(callers, rules, metrics.New(prometheus.NewRegistry(), metrics.Build{}), log, time.Now), issued.Value
+	callers := &caller.Callers{Tokens: service, Directory: func() *accounts.Directory { return directory }, Keys: sigv4.NewKeys(16)}
+	gateway = proxy.New(callers, rules, figures, log, time.Now)
+	return gateway, issued.Value, sigv4.Signer{AccessKey: pair.Value.Reveal(), Secret: secret, Region: "us-east-1", Keys: sigv4.NewKeys(1)}
+}
+
+// discard is a ResponseWriter that keeps nothing.
+type discard struct{ header http.Header }
+
+func (d *discard) Header() http.Header         { return d.header }
+func (d *discard) WriteHeader(int)             {}
+func (d *discard) Write(p []byte) (int, error) { return len(p), nil }
+
+// BenchmarkPrepare is all that the road does with a request but sending it on.
+func BenchmarkPrepare(b *testing.B) {
+	gateway, token, signer := bench(b)
+	measure := func(b *testing.B, r *http.Request) {
+		r.Header.Set("User-Agent", "bench")
+		r.Header.Set("Accept", "*/*")
+		w := &discard{header: make(http.Header)}
+		b.ReportAllocs()
+		for b.Loop() {
+			clear(w.header)
+			if err := gateway.Prepare(w, r); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	b.Run("Signed", func(b *testing.B) {
+		r := httptest.NewRequestWithContext(b.Context(), http.MethodGet, "/photos/key", nil)
+		signer.Sign(time.Now(), &sigv4.View{Method: r.Method, Host: r.Host, Path: "/photos/key", Header: r.Header}, sigv4.EmptyDigest)
+		measure(b, r)
+	})
+	for _, row := range []struct{ name, header, value string }{
+		{"Bearer", "Authorization", "Bearer " + token.Reveal()},
+		{"Cookie", "Cookie", "a=b; token=" + token.Reveal()},
+	} {
+		b.Run(row.name, func(b *testing.B) {
+			r := httptest.NewRequestWithContext(b.Context(), http.MethodGet, "/bucket/key", nil)
+			r.Header.Set(row.header, row.value)
+			measure(b, r)
+		})
+	}
 }
 
 // BenchmarkServeHTTP carries a request along the whole road, and refuses one.
 func BenchmarkServeHTTP(b *testing.B) {
-	gateway, token := bench(b)
+	gateway, token, _ := bench(b)
 	for _, row := range []struct {
 		name, header, value string
 		status              int

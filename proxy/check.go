@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"net/url"
 
-	"tollgate/metrics/accesslog"
 	"tollgate/proxy/caller"
 	"tollgate/tokens"
 )
@@ -38,8 +37,7 @@ func (g *Gateway) Check(s tokens.Subject, d Described) Verdict {
 	if in.Header == nil {
 		in.Header = make(http.Header)
 	}
-	x := &exchange{in: in, out: &accesslog.Recorder{}, rules: g.rules.Load(), started: g.now(), now: g.now}
-	x.out.Reset(&answer{header: make(http.Header)})
+	x := newExchange(&answer{header: make(http.Header)}, in, g.rules.Load(), g.now)
 	x.origin = caller.Origin{Client: d.Address, Peer: d.Address}
 	err := x.enter()
 	if err == nil {

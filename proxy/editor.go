@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 	"errors"
+	"io"
 	"net/http"
 	"strconv"
 )
@@ -69,6 +70,18 @@ func (e *editor) Write(p []byte) (int, error) {
 	}
 	return e.body.Write(p)
 }
+
+// ReadFrom passes on what need not be looked at by the means of the writer
+// below.
+func (e *editor) ReadFrom(src io.Reader) (int64, error) {
+	if below, ok := e.ResponseWriter.(io.ReaderFrom); ok && e.status == 0 && e.masker == nil {
+		return below.ReadFrom(src)
+	}
+	return io.Copy(onlyWriter{e}, src)
+}
+
+// onlyWriter hides all other methods from io.Copy.
+type onlyWriter struct{ io.Writer }
 
 // held reports whether an answer is there of which the client saw nothing.
 func (e *editor) held() bool { return e.status != 0 }

@@ -67,13 +67,14 @@ type exchange struct {
 	reason  string // why it was refused; empty = it was not
 	failure error  // for the log
 	report  upstream.Report
+
+	workspace
 }
 
 // begin opens the exchange of a request.
 func (g *Gateway) begin(w http.ResponseWriter, r *http.Request) *exchange {
 	g.public.RequestStarted()
-	x := &exchange{in: r, out: &accesslog.Recorder{}, rules: g.rules.Load(), started: g.now(), now: g.now}
-	x.out.Reset(w)
+	x := newExchange(w, r, g.rules.Load(), g.now)
 	x.origin = x.rules.addresses.Of(r)
 	return x
 }
@@ -174,6 +175,14 @@ func hasListed(values []string, name string) bool {
 	return false
 }
 
+// first returns the first of the values of a header, or "".
+func first(values []string) string {
+	if len(values) == 0 {
+		return ""
+	}
+	return values[0]
+}
+
 // end counts the exchange and writes its line.
 func (g *Gateway) end(x *exchange) {
 	took := g.now().Sub(x.started)
@@ -181,19 +190,26 @@ func (g *Gateway) end(x *exchange) {
 	if !x.out.Answered() && x.reason != "" {
 		status = statusClientGone
 	}
+	in, out := max(x.in.ContentLength, 0), x.out.Bytes()
+	if g.log.Enabled(status) {
+		g.record(x, status, took)
+	}
+	g.metrics.Decided(x.caller.Form.String(), x.reason)
+	g.public.RequestFinished(metrics.Request{Method: x.in.Method, Status: status, Duration: took, BytesIn: in, BytesOut: out})
+}
+
+// record writes the line of an exchange.
+func (g *Gateway) record(x *exchange, status int, took time.Duration) {
 	e := accesslog.Entry{
-		Time: x.started, Listener: listener, RequestID: x.out.Header().Get(RequestID),
+		Time: x.started, Listener: listener, ClientIP: x.origin.Client, RequestID: first(x.out.Header()[RequestID]),
 		Proto: x.in.Proto, Method: x.in.Method, Host: x.in.Host, Path: x.path,
 		Status: status, Reason: x.reason, Form: x.caller.Form.String(),
 		Tenant: x.place.Scope.Tenant, BytesIn: max(x.in.ContentLength, 0), BytesOut: x.out.Bytes(),
 		Duration: took, UpstreamDuration: x.report.Total, UpstreamFirstByte: x.report.FirstByte,
-		Server: x.report.Server, Attempts: x.report.Attempts, UserAgent: x.in.UserAgent(),
-	}
-	if x.origin.Client.IsValid() {
-		e.ClientIP = x.origin.Client.String()
+		Server: x.report.Server, Attempts: x.report.Attempts, UserAgent: first(x.in.Header["User-Agent"]),
 	}
 	if x.origin.Peer != x.origin.Client {
-		e.PeerIP = x.origin.Peer.String()
+		e.PeerIP = x.origin.Peer
 	}
 	if x.route != nil {
 		e.Upstream = x.route.upstream.Name()
@@ -208,8 +224,4 @@ func (g *Gateway) end(x *exchange) {
 		e.Error = x.failure.Error()
 	}
 	g.log.Log(&e)
-	g.metrics.Decided(e.Form, x.reason)
-	g.public.RequestFinished(metrics.Request{
-		Method: x.in.Method, Status: status, Duration: took, BytesIn: e.BytesIn, BytesOut: e.BytesOut,
-	})
 }

@@ -1,9 +1,9 @@
 package proxy
 
 import (
-	"context"
 	"errors"
 	"net/http"
+	"net/netip"
 	"strings"
 
 	"tollgate/proxy/caller"
@@ -27,11 +27,12 @@ func (g *Gateway) forward(x *exchange, grant tokens.Grant) error {
 	if !grant.Given() {
 		return errNoGrant
 	}
-	out, done, err := x.outgoing(grant)
+	x.grant = grant
+	out, err := x.outgoing(grant)
+	defer x.letGo()
 	if err != nil {
 		return err
 	}
-	defer done()
 	if err := x.checkNew(grant); err != nil {
 		return err
 	}
@@ -43,15 +44,13 @@ func (g *Gateway) forward(x *exchange, grant tokens.Grant) error {
 	if _, err := g.callers.Tokens.Use(x.in.Context(), grant.Subject(), x.circumstances()); err != nil {
 		return err
 	}
-	ctx, cut := context.WithCancelCause(x.in.Context())
-	defer cut(nil)
-	e := guarded{x: x, cut: cut}
-	defer g.watch(&e).leave(&e)
-	out.Request = out.Request.WithContext(ctx)
+	e := &x.guarded
+	e.x, out.Cut = x, &e.cut
+	defer g.watch(e).leave(e)
 
-	err = x.send(out, grant)
-	g.count(x, err)
-	if cause := context.Cause(ctx); err != nil && errors.Is(cause, errCutShort) {
+	err = x.send(out)
+	x.count(err)
+	if cause := e.cut.Cause(); err != nil && errors.Is(cause, errCutShort) {
 		g.metrics.TransferCut(denialOf(errors.Unwrap(cause)).reason)
 		return cause
 	}
@@ -60,13 +59,14 @@ func (g *Gateway) forward(x *exchange, grant tokens.Grant) error {
 
 // send sends the request and the answer, which of a storage may have to be
 // changed.
-func (x *exchange) send(out *upstream.Outgoing, grant tokens.Grant) error {
+func (x *exchange) send(out *upstream.Outgoing) error {
 	var err error
 	if x.route.storage == nil {
 		x.report, err = x.route.upstream.Forward(x.out, out)
 		return err
 	}
-	e := &editor{ResponseWriter: x.out, choose: x.chooseEdit(grant)}
+	e := &x.editor
+	e.ResponseWriter, e.choose = x.out, x.chooses
 	if !x.answersData() {
 		masker := x.route.storage.masker
 		e.masker = &masker
@@ -86,13 +86,12 @@ func (x *exchange) send(out *upstream.Outgoing, grant tokens.Grant) error {
 }
 
 // count tells how the upstream did.
-func (g *Gateway) count(x *exchange, err error) {
-	name := x.route.upstream.Name()
+func (x *exchange) count(err error) {
 	if x.report.Status != 0 {
-		g.metrics.UpstreamAnswered(name, x.report.Status, x.report.FirstByte)
+		x.route.counts.Answered(x.report.Status, x.report.FirstByte)
 		return
 	}
-	g.metrics.UpstreamFailed(name, denialOf(err).reason)
+	x.route.counts.Failed(denialOf(err).reason)
 }
 
 // outgoingQuery is the query for the upstream: as it came, but for what is a
@@ -122,9 +121,10 @@ func (x *exchange) target() string {
 // that the client could have asked to be removed is gone.
 func (x *exchange) dress(grant tokens.Grant) http.Header {
 	in := x.in.Header
-	h := make(http.Header, len(in)+6)
+	h := x.header
+	listed := in["Connection"]
 	for name, values := range in {
-		if x.passes(name, values) {
+		if ordinary[name] && len(listed) == 0 || x.passes(name, values) {
 			h[name] = values
 		}
 	}
@@ -138,33 +138,41 @@ func (x *exchange) dress(grant tokens.Grant) http.Header {
 	return h
 }
 
-// identify tells the upstream who asks, from where and for what. The values
-// share one array; each is a slice of its own, of which nothing is left over.
+// identify tells the upstream who asks, from where and for what.
 func (x *exchange) identify(h http.Header, grant tokens.Grant) {
-	values := make([]string, 0, 7)
-	set := func(name, value string) {
-		values = append(values, value)
-		h[name] = values[len(values)-1 : len(values) : len(values)]
-	}
 	subject := grant.Subject()
 	if !subject.Anonymous() {
-		set(headerUser, subject.User.Name)
+		h[headerUser] = x.value(subject.User.Name)
 	}
 	if subject.Token != nil {
-		set(headerTokenID, string(subject.Token.ID))
+		h[headerTokenID] = x.value(string(subject.Token.ID))
 	}
-	set(headerTenant, grant.Tenant())
+	h[headerTenant] = x.value(grant.Tenant())
 	if grant.NewOnly() {
 		delete(h, "If-Match")
 		if op := x.operation.Name; op == "" || op == "PutObject" || op == "CompleteMultipartUpload" {
-			set("If-None-Match", "*")
+			h["If-None-Match"] = x.value("*")
 		}
 	}
 	if x.origin.Client.IsValid() {
-		set("X-Forwarded-For", x.origin.Client.String())
+		h["X-Forwarded-For"] = x.value(x.clientText())
 	}
-	set("X-Forwarded-Host", x.in.Host)
-	set("X-Forwarded-Proto", x.scheme())
+	h["X-Forwarded-Host"] = x.value(x.in.Host)
+	h["X-Forwarded-Proto"] = x.value(x.scheme())
+}
+
+// clientText is the client's address. Nearly always it is that of the other
+// end of the connection, which is there as a text.
+func (x *exchange) clientText() string {
+	client := x.origin.Client
+	if client == x.origin.Peer && client.Is4() {
+		if host, _, found := strings.Cut(x.in.RemoteAddr, ":"); found && len(host) >= len("1.1.1.1") && host[0] != '[' {
+			if addr, err := netip.ParseAddr(host); err == nil && addr == client {
+				return host
+			}
+		}
+	}
+	return client.String()
 }
 
 func (x *exchange) scheme() string {
@@ -209,6 +217,14 @@ func (x *exchange) consumes(name string, values []string) bool {
 func (x *exchange) dressCookie(h http.Header) {
 	cookies := h["Cookie"]
 	if len(cookies) == 0 || !x.route.accept.Has(caller.Cookie) {
+		return
+	}
+	if len(cookies) == 1 {
+		if c := caller.StripCookie(cookies[0], x.rules.cookie.Name); c == "" {
+			delete(h, "Cookie")
+		} else {
+			h["Cookie"] = x.value(c)
+		}
 		return
 	}
 	kept := make([]string, 0, len(cookies))
@@ -256,11 +272,15 @@ func (x *exchange) undress(h http.Header) {
 		h["Referrer-Policy"] = []string{"no-referrer"}
 	}
 	if !x.caller.Anonymous() && !x.action.Public && len(h["Cache-Control"]) == 0 {
-		h["Cache-Control"] = []string{"private"}
+		h["Cache-Control"] = x.value("private")
 	}
 	if x.sandboxes() {
-		h.Add("Content-Security-Policy", "sandbox")
-		h.Set("X-Content-Type-Options", "nosniff")
+		if len(h["Content-Security-Policy"]) == 0 {
+			h["Content-Security-Policy"] = x.value("sandbox")
+		} else {
+			h.Add("Content-Security-Policy", "sandbox")
+		}
+		h["X-Content-Type-Options"] = x.value("nosniff")
 	}
 }
 

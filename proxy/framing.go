@@ -58,6 +58,9 @@ func (c *framingConn) Read(p []byte) (int, error) {
 // ReadFrom passes on to the socket, which moves files without copying.
 func (c *framingConn) ReadFrom(r io.Reader) (int64, error) { return io.Copy(c.Conn, r) }
 
+// NetConn returns the connection below.
+func (c *framingConn) NetConn() net.Conn { return c.Conn }
+
 // note keeps bytes up to the empty line.
 func (c *framingConn) note(p []byte) {
 	if len(c.head) == 0 {

@@ -43,6 +43,12 @@ func (g *Gateway) Follow(rules *Rules) { g.rules.Store(rules) }
 // ServeHTTP carries one request along the road.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := g.begin(w, r)
+	g.carry(x)
+	x.recycle()
+}
+
+// carry carries an exchange to its end, which is always told.
+func (g *Gateway) carry(x *exchange) {
 	defer g.end(x)
 	if err := g.travel(x); err != nil {
 		g.deny(x, err)

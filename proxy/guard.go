@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"tollgate/proxy/upstream"
 	"tollgate/tokens"
 )
 
@@ -16,8 +17,8 @@ const recheck = 300 * time.Millisecond
 
 // guarded is an exchange under the guard's watch.
 type guarded struct {
-	x          *exchange
-	cut        context.CancelCauseFunc
+	x          *exchange // guarded by the shard's mu
+	cut        upstream.Cut
 	prev, next *guarded // guarded by the shard's mu
 	old        bool     // has lasted a round; the guard's own
 }
@@ -105,21 +106,58 @@ func (s *guardShard) stillWatched(e *guarded) *exchange {
 }
 
 func (g *Gateway) judge(s *guardShard, e *guarded, x *exchange) {
-	err := g.stillAllowed(x.in.Context(), x)
-	if err == nil || !isVerdict(err) || x.in.Context().Err() != nil {
-		return
+	// The request may be over by now, and with it its context.
+	err := g.stillAllowed(context.Background(), x)
+	switch {
+	case err != nil && isVerdict(err):
+		s.cut(e, &cutError{cause: err})
+	case s.gone(e):
+		s.cut(e, upstream.ErrClientGone)
 	}
-	e.cut(&cutError{cause: err})
+}
+
+// gone reports whether the client has left an exchange, where nobody else
+// notices.
+func (s *guardShard) gone(e *guarded) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if e.x == nil {
-		return
+		return false
 	}
-	// A folder knows no context; its reads and writes end with these. Where
-	// there are none to set, on a connection taken over, the context does it.
-	control := http.NewResponseController(x.out)
+	client, ok := e.x.out.Unwrap().(interface{ Gone() bool })
+	return ok && client.Gone()
+}
+
+// cut ends an exchange if it is still under way.
+func (s *guardShard) cut(e *guarded, cause error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e.x != nil {
+		e.end(cause)
+	}
+}
+
+// end ends the exchange. The caller holds the shard's mu.
+func (e *guarded) end(cause error) {
+	e.cut.Now(cause)
+	// A folder's reads and writes end with these. Where there are none to
+	// set, on a connection taken over, the cut alone does it.
+	control := http.NewResponseController(e.x.out)
 	_ = control.SetReadDeadline(time.Unix(1, 0))
 	_ = control.SetWriteDeadline(time.Unix(1, 0))
+}
+
+// CutAll ends every exchange that is under way, for a program that stops and
+// has waited long enough.
+func (g *Gateway) CutAll() {
+	for i := range g.guard.shards {
+		s := &g.guard.shards[i]
+		s.mu.Lock()
+		for e := s.head; e != nil; e = e.next {
+			e.end(upstream.ErrClientGone)
+		}
+		s.mu.Unlock()
+	}
 }
 
 // stillAllowed asks again, with what holds now. The rules are those that the

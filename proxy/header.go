@@ -49,15 +49,23 @@ var fates = map[string]fate{
 // and for what; the gateway alone says that.
 var stoppedFamilies = [...]string{"x-gateway-", "x-forwarded-", "x-original-", "x-rewrite-"}
 
+// ordinary are names that are common, go on and are judged nowhere.
+var ordinary = map[string]bool{
+	"Accept": true, "Accept-Encoding": true, "Accept-Language": true, "Cache-Control": true, "Cookie": true,
+	"If-Match": true, "If-Modified-Since": true, "If-None-Match": true, "If-Range": true, "If-Unmodified-Since": true,
+	"Origin": true, "Range": true, "Referer": true, "User-Agent": true,
+}
+
 // fateOf returns the fate of a header by the name as servers behind may read
 // it: some turn _ and . into the - that others tell from it.
 func fateOf(name string) fate {
-	plain := plainName(name)
-	if f, ok := fates[plain]; ok {
+	var buffer [plainRoom]byte
+	plain := appendPlain(buffer[:0], name)
+	if f, ok := fates[string(plain)]; ok {
 		return f
 	}
 	for _, family := range stoppedFamilies {
-		if strings.HasPrefix(plain, family) {
+		if len(plain) >= len(family) && string(plain[:len(family)]) == family {
 			return stops
 		}
 	}
@@ -67,6 +75,9 @@ func fateOf(name string) fate {
 // isMisspelt reports whether some servers read a name as one that says what is
 // stored, or as one of Amazon's, and others do not: Content_Type, X_Amz_Acl.
 func isMisspelt(name string) bool {
+	if isPlain(name) {
+		return false
+	}
 	plain := plainName(name)
 	return (strings.HasPrefix(plain, "x-amz-") || strings.HasPrefix(plain, "content-")) && !strings.EqualFold(plain, name)
 }
@@ -77,19 +88,41 @@ func isJudged(name string) bool {
 	return strings.HasPrefix(name, "Content-") || strings.EqualFold(name, "X-Amz-Tagging")
 }
 
+// isPlain reports whether a name has letters, digits and - alone, so that
+// nobody can read it as another.
+func isPlain(name string) bool {
+	for i := range len(name) {
+		if c := name[i]; !isLetterOrDigit(c) && c != '-' {
+			return false
+		}
+	}
+	return true
+}
+
+func isLetterOrDigit(c byte) bool {
+	return 'a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9'
+}
+
+// plainRoom is enough for the names that there are.
+const plainRoom = 64
+
 // plainName returns a header name in lower case with - for everything that is
 // neither a letter nor a digit.
 func plainName(name string) string {
-	var buffer [64]byte
-	plain := append(buffer[:0], name...)
-	for i, c := range plain {
+	var buffer [plainRoom]byte
+	return string(appendPlain(buffer[:0], name))
+}
+
+func appendPlain(b []byte, name string) []byte {
+	for i := range len(name) {
+		c := name[i]
 		switch {
-		case 'A' <= c && c <= 'Z':
-			plain[i] = c | 0x20
-		case 'a' <= c && c <= 'z', '0' <= c && c <= '9':
-		default:
-			plain[i] = '-'
+		case !isLetterOrDigit(c):
+			c = '-'
+		case c >= 'A':
+			c |= 0x20
 		}
+		b = append(b, c)
 	}
-	return string(plain)
+	return b
 }

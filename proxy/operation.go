@@ -65,21 +65,25 @@ func (x *exchange) credential() (caller.Credential, error) {
 
 // signedRequest reads the signature in the header or in the query.
 func (x *exchange) signedRequest(cred caller.Credential) (caller.Credential, error) {
-	signature, err := sigv4.Parse(x.view())
-	if err != nil {
+	if err := x.read.Read(x.view()); err != nil {
 		return cred, err
 	}
-	if err := x.rules.accepts(signature); err != nil {
+	if err := x.rules.accepts(&x.read); err != nil {
 		return cred, err
 	}
-	x.signature = signature
-	cred.Region = x.region()
-	cred.Proof = caller.SignedRequest{Signature: signature, Hints: sigv4.Hints{
+	x.signature, cred.Region = &x.read, x.region()
+	x.proof = caller.SignedRequest{Signature: x.signature, Hints: x.hints}
+	cred.Proof = &x.proof
+	return cred, nil
+}
+
+// hintsAt tells what the request could have been when it was signed.
+func (x *exchange) hintsAt() sigv4.Hints {
+	return sigv4.Hints{
 		Hosts:    x.in.Header["X-Forwarded-Host"],
 		Prefixes: x.in.Header["X-Forwarded-Prefix"],
 		Region:   x.region(),
-	}}
-	return cred, nil
+	}
 }
 
 // view is the request as it came over the wire.

@@ -19,16 +19,14 @@ import (
 var ErrKeyRefused = errors.New("storage refused the gateway's key")
 
 // outgoing makes the request for the upstream. Whatever it reads of the body
-// to decide about it, it reads here. The returned function lets go of what the
-// request holds.
-func (x *exchange) outgoing(grant tokens.Grant) (*upstream.Outgoing, func(), error) {
-	request := x.in.WithContext(x.in.Context())
+// to decide about it, it reads here. Who calls it calls letGo, whatever the
+// error.
+func (x *exchange) outgoing(grant tokens.Grant) (*upstream.Outgoing, error) {
+	request := &x.request
+	*request = *x.in
 	request.Header = x.dress(grant)
-	out := &upstream.Outgoing{
-		Request: request, Upgrade: x.upgrade,
-		Response: func(_ int, h http.Header) { x.undress(h) },
-	}
-	done := func() {}
+	out := &x.sent
+	*out = upstream.Outgoing{Request: request, Upgrade: x.upgrade, Response: x.respond}
 	var err error
 	switch {
 	case x.route.storage == nil && x.signature == nil:
@@ -41,13 +39,20 @@ func (x *exchange) outgoing(grant tokens.Grant) (*upstream.Outgoing, func(), err
 	case x.form != nil:
 		err = x.dressForm(request)
 	default:
-		done, err = x.dressTransfer(out)
+		err = x.dressTransfer(out)
 	}
 	if x.route.storage != nil {
 		request.Host, out.Upgrade = "", "" // its own, and nothing that is not S3
 	}
 	out.Target = x.target()
-	return out, done, err
+	return out, err
+}
+
+// letGo lets go of what the request for the upstream holds.
+func (x *exchange) letGo() {
+	if x.moving != nil {
+		_ = x.moving.Close()
+	}
 }
 
 // readCloser reads from one and closes another.
@@ -58,27 +63,30 @@ type readCloser struct {
 
 // dressTransfer puts the body on the request, and the signature on what is
 // for a storage.
-func (x *exchange) dressTransfer(out *upstream.Outgoing) (func(), error) {
+func (x *exchange) dressTransfer(out *upstream.Outgoing) error {
 	t, err := x.transfer()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	x.proceed()
 	x.dropUncovered(out.Request.Header)
 	t.dress(out.Request, x.trailing)
 	if x.route.storage == nil {
-		return func() {}, nil
+		return nil
 	}
 	if !x.answersData() {
 		delete(out.Request.Header, "Accept-Encoding") // it must be readable
 	}
-	signer, method, query, now := x.route.storage.signer, x.in.Method, x.outgoingQuery(), x.now
-	out.Sign = func(host string, h http.Header) {
-		t.sign(signer.Sign(now(), &sigv4.View{
-			Method: method, Host: host, Path: x.path, Query: query, Header: h, ContentLength: out.Request.ContentLength,
-		}, t.digest))
+	x.moving, out.Sign = t, x.signs
+	return nil
+}
+
+// sign signs the request for a server of the storage.
+func (x *exchange) sign(host string, h http.Header) {
+	x.signed = sigv4.View{
+		Method: x.in.Method, Host: host, Path: x.path, Query: x.outgoingQuery(), Header: h, ContentLength: x.request.ContentLength,
 	}
-	return func() { _ = t.Close() }, nil
+	x.moving.sign(x.route.storage.signer.Sign(x.now(), &x.signed, x.moving.digest))
 }
 
 // proceed says 100 Continue to a client that asked for it before an empty
@@ -153,28 +161,29 @@ func (x *exchange) answersData() bool {
 
 // chooseEdit says which answers of a storage are changed: lists of buckets to
 // what the caller may see, and errors, which can hold what the gateway signed.
-func (x *exchange) chooseEdit(grant tokens.Grant) func(status int, h http.Header) edit {
-	return func(status int, h http.Header) edit {
-		switch {
-		case x.in.Method == http.MethodHead:
-			return x.scrubHead(status, h)
-		case x.form != nil && status < http.StatusMultipleChoices && status != http.StatusNoContent:
-			return x.relocateForm
-		case x.operation.Name == "GetBucketPolicy" && status == http.StatusOK:
-			return x.route.storage.maskText
-		case status == http.StatusNotModified || status == http.StatusNoContent:
-			return nil
-		case status >= http.StatusMultipleChoices:
-			return x.scrub
-		case x.operation.Answer != s3.BucketList:
-			return nil
-		}
-		return func(_ int, body []byte) ([]byte, error) {
-			return s3.FilterBuckets(body, func(bucket string) bool {
-				return grant.Allows(tokens.Name{Resource: bucket, Reach: tokens.Within}) == nil
-			})
-		}
+func (x *exchange) chooseEdit(status int, h http.Header) edit {
+	switch {
+	case x.in.Method == http.MethodHead:
+		return x.scrubHead(status, h)
+	case x.form != nil && status < http.StatusMultipleChoices && status != http.StatusNoContent:
+		return x.relocateForm
+	case x.operation.Name == "GetBucketPolicy" && status == http.StatusOK:
+		return x.route.storage.maskText
+	case status == http.StatusNotModified || status == http.StatusNoContent:
+		return nil
+	case status >= http.StatusMultipleChoices:
+		return x.scrub
+	case x.operation.Answer != s3.BucketList:
+		return nil
 	}
+	return x.filterBuckets
+}
+
+// filterBuckets leaves of a list of buckets those that the caller may see.
+func (x *exchange) filterBuckets(_ int, body []byte) ([]byte, error) {
+	return s3.FilterBuckets(body, func(bucket string) bool {
+		return x.grant.Allows(tokens.Name{Resource: bucket, Reach: tokens.Within}) == nil
+	})
 }
 
 // scrub takes off an error of the storage what is not for clients.

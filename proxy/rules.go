@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"tollgate/metrics"
 	"tollgate/proxy/caller"
 	"tollgate/proxy/upstream"
 	"tollgate/tokens/accounts"
@@ -112,6 +113,7 @@ type route struct {
 	hosts    hosts
 	prefix   prefix
 	upstream *upstream.Upstream
+	counts   *metrics.Upstream
 	storage  *storage // nil = the upstream does not speak S3
 	accept   caller.Forms
 	trusted  bool
@@ -130,6 +132,7 @@ type Surroundings struct {
 	// Storages says which upstreams, by name, are S3 storages.
 	Storages map[string]*StorageConfig
 	Signing  SigningConfig
+	Metrics  *metrics.Metrics
 	// SniffTypes: uploads with a token that is restricted to media types are
 	// looked into.
 	SniffTypes bool
@@ -185,7 +188,7 @@ func newRoute(r RouteConfig, s Surroundings) (*route, error) {
 		return nil, fmt.Errorf("route to %q: %w", r.Upstream, err)
 	}
 	return &route{
-		hosts: r.Hosts, prefix: prefix(r.PathPrefix), upstream: s.Upstreams[i], storage: newStorage(s.Storages[r.Upstream]),
+		hosts: r.Hosts, prefix: prefix(r.PathPrefix), upstream: s.Upstreams[i], counts: s.Metrics.Upstream(r.Upstream), storage: newStorage(s.Storages[r.Upstream]),
 		accept: accept, trusted: r.TrustedContent,
 	}, nil
 }

@@ -36,7 +36,8 @@ type transfer struct {
 
 // transfer plans how the body of the request goes on.
 func (x *exchange) transfer() (*transfer, error) {
-	t := &transfer{length: x.in.ContentLength, digest: sigv4.ValueUnsigned}
+	t := &x.transferred
+	*t = transfer{length: x.in.ContentLength, digest: sigv4.ValueUnsigned}
 	if x.isBodyless() {
 		t.digest, t.body = sigv4.EmptyDigest, http.NoBody
 		return t, nil
@@ -69,7 +70,7 @@ func (x *exchange) isBodyless() bool {
 	if x.signature == nil || x.signature.Payload == sigv4.Unsigned {
 		return x.checkShape(false) == nil
 	}
-	return x.signature.Payload == sigv4.Digest && hex.EncodeToString(x.signature.Digest[:]) == sigv4.EmptyDigest
+	return x.signature.SignsNoBody()
 }
 
 func (x *exchange) mode() payloadMode {
@@ -218,12 +219,12 @@ func (t *transfer) dress(out *http.Request, trailing []payload.Checksum) {
 		h[http.CanonicalHeaderKey(sum.Algorithm.Header())] = []string{base64.StdEncoding.EncodeToString(sum.Value)}
 	}
 	out.ContentLength, out.Trailer = t.length, nil
-	out.Body = io.NopCloser(t.body)
 	if t.length == 0 && !t.encoded {
 		out.Body = http.NoBody
 		delete(h, "Expect")
 		return
 	}
+	out.Body = io.NopCloser(t.body)
 	if !t.encoded {
 		return
 	}

@@ -352,7 +352,7 @@ func (t *Token) tenantsOf(owner *User) Tenants {
 }
 
 // lookup returns the token that ref names, by public id or by value, in
-// whatever state.
+// whatever state. It is the caller's own.
 func (s *Service) lookup(ctx context.Context, ref Secret) (*Token, error) {
 	if IsID(ref.Reveal()) {
 		return s.store.ByID(ctx, ID(ref.Reveal()))
@@ -360,5 +360,9 @@ func (s *Service) lookup(ctx context.Context, ref Secret) (*Token, error) {
 	if err := CheckText(ref.Reveal()); err != nil {
 		return nil, ErrUnknown
 	}
-	return s.store.ByHash(ctx, HashOf(ref.Reveal()))
+	t, err := s.store.ByHash(ctx, HashOf(ref.Reveal()))
+	if err != nil {
+		return nil, err
+	}
+	return t.Clone(), nil
 }

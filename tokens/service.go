@@ -189,7 +189,11 @@ func (s *Service) Again(ctx context.Context, old Subject) (Subject, error) {
 	if err != nil {
 		return Subject{}, fmt.Errorf("verify token again: %w", err)
 	}
-	t.Spent = time.Time{}
+	if !t.Spent.IsZero() {
+		counted := *t // the record is not ours to change
+		counted.Spent = time.Time{}
+		t = &counted
+	}
 	return s.SubjectOf(t)
 }
 

@@ -25,13 +25,16 @@ var (
 )
 
 // Store keeps tokens, live and ended ones. Implementations are safe for
-// concurrent use, honour the context and pass storetest.
+// concurrent use, pass storetest and honour the context, unless they have what
+// was asked for at hand.
 //
 // A write is durable when the call returns and is seen by every read that
-// starts after that. Tokens that come back are the caller's own.
+// starts after that. Tokens that come back are the caller's own, but for those
+// of ByHash.
 type Store interface {
 	// ByHash returns the token whose value has this hash, in whatever
-	// state, or ErrUnknown.
+	// state, or ErrUnknown. The token can be shared with others and never
+	// changes: whoever wants to change it clones it first.
 	ByHash(ctx context.Context, h Hash) (*Token, error)
 
 	// ByID returns the token with this public id, in whatever state, or

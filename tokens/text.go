@@ -53,14 +53,24 @@ func CheckText(value string) error {
 		return ErrChecksum
 	}
 	body := value[:prefixedLength-checksumDigits]
-	if checksum(body) != value[len(body):] {
+	if sum := checksum(body); string(sum[:]) != value[len(body):] {
 		return ErrChecksum
 	}
 	return nil
 }
 
-func checksum(body string) string {
-	return digits(big.NewInt(int64(crc32.ChecksumIEEE([]byte(body)))), checksumDigits)
+// checksum is a part of each look-up, so it does without memory of its own.
+func checksum(body string) (text [checksumDigits]byte) {
+	rest := ^uint32(0)
+	for i := range len(body) {
+		rest = crc32.IEEETable[(rest^uint32(body[i]))&0xff] ^ rest>>8
+	}
+	rest = ^rest
+	for i := checksumDigits - 1; i >= 0; i-- {
+		text[i] = base62[rest%uint32(len(base62))]
+		rest /= uint32(len(base62))
+	}
+	return text
 }
 
 // digits writes n in base62 with that many digits.
@@ -91,7 +101,8 @@ func newValue(form Form, t *Token, signing bool, random io.Reader) (Secret, erro
 			body = PrefixAccessKey
 		}
 		body += digits(new(big.Int).SetBytes(b[:20]), randomDigits)
-		return Secret(body + checksum(body)), nil
+		sum := checksum(body)
+		return Secret(body + string(sum[:])), nil
 	case UUID:
 		b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
 		return Secret(strings.ToUpper(fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:16]))), nil

@@ -33,7 +33,10 @@ func IsID(s string) bool {
 type Hash [sha256.Size]byte
 
 // HashOf returns the hash under which the token with that value is kept.
-func HashOf(value string) Hash { return sha256.Sum256([]byte(value)) }
+func HashOf(value string) Hash {
+	var usual [128]byte // takes every form of value without an allocation
+	return sha256.Sum256(append(usual[:0], value...))
+}
 
 // API names the token API that made a token.
 type API string
@@ -91,7 +94,8 @@ type Mark struct {
 	By string // a user's name
 }
 
-// Token is one record. It is a value: whoever gets one from a Store owns it.
+// Token is one record. It is a value: whoever gets one from a Store owns it,
+// but for one that Store.ByHash gives.
 type Token struct {
 	ID        ID
 	Hash      Hash

@@ -23,7 +23,7 @@ type result struct {
 }
 
 // cli runs a command line with an environment and a standard input.
-func cli(t *testing.T, environ []string, stdin string, args ...string) result {
+func cli(t testing.TB, environ []string, stdin string, args ...string) result {
 	t.Helper()
 	var out, errors lockedBuffer
 	code := run(t.Context(), args, Process{Stdin: strings.NewReader(stdin), Stdout: &out, Stderr: &errors, Environ: environ})

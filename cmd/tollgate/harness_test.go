@@ -60,6 +60,15 @@ type setup struct {
 	dir      string // data directory; empty = a new one
 }
 
+// inBothLanes runs a test with the fast lane and without, which it says in
+// YAML at the top level.
+func inBothLanes(t *testing.T, test func(t *testing.T, lane string)) {
+	t.Helper()
+	for _, row := range []struct{ name, lane string }{{"FastLane", "fast_lane: true\n"}, {"NetHTTP", "fast_lane: false\n"}} {
+		t.Run(row.name, func(t *testing.T) { test(t, row.lane) })
+	}
+}
+
 // configuration returns the YAML of a setup.
 func (s setup) configuration() string {
 	var b strings.Builder
@@ -82,7 +91,7 @@ func (s setup) configuration() string {
 
 // gateway is a running gateway: the very program, in this process.
 type gateway struct {
-	t        *testing.T
+	t        testing.TB
 	url      string // http://127.0.0.1:port
 	internal string
 	config   string // the file
@@ -112,7 +121,7 @@ func (l *lockedBuffer) String() string {
 }
 
 // startGateway runs `tollgate serve` until the test ends.
-func startGateway(t *testing.T, s setup) *gateway {
+func startGateway(t testing.TB, s setup) *gateway {
 	t.Helper()
 	if s.dir == "" {
 		s.dir = t.TempDir()
@@ -192,7 +201,7 @@ type answer struct {
 }
 
 // do sends the request as a plain client: no redirects, no cookies, a
-// connection of its own.
+// connection of its own, of which it does not say that it will be closed.
 func (g *gateway) do(a ask) answer {
 	g.t.Helper()
 	if a.method == "" {
@@ -229,7 +238,7 @@ func (g *gateway) do(a ask) answer {
 
 func plainClient() *http.Client {
 	return &http.Client{
-		Transport:     &http.Transport{DisableKeepAlives: true, DisableCompression: true},
+		Transport:     &http.Transport{MaxIdleConnsPerHost: -1, DisableCompression: true},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
@@ -279,7 +288,7 @@ type backend struct {
 }
 
 // startBackend answers everything with 200 and "upstream".
-func startBackend(t *testing.T) *backend {
+func startBackend(t testing.TB) *backend {
 	t.Helper()
 	b := &backend{}
 	b.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -42,9 +42,11 @@ func (g *gateway) raw(request string) []int {
 
 // TestCredentialsAreTakenOff sends every credential at once and looks at what
 // the upstream sees.
-func TestCredentialsAreTakenOff(t *testing.T) {
+func TestCredentialsAreTakenOff(t *testing.T) { inBothLanes(t, testCredentialsAreTakenOff) }
+
+func testCredentialsAreTakenOff(t *testing.T, lane string) {
 	b := startBackend(t)
-	g := startGateway(t, setup{upstream: b.URL})
+	g := startGateway(t, setup{upstream: b.URL, more: lane})
 	good := g.issue(john, hostOne, nil)
 	const canary = "canarycanarycanarycanarycanary00"
 	got := g.do(ask{
@@ -251,9 +253,11 @@ public:
 
 // TestSmuggling sends what two readers could cut into requests differently. A
 // second request must never be seen behind.
-func TestSmuggling(t *testing.T) {
+func TestSmuggling(t *testing.T) { inBothLanes(t, testSmuggling) }
+
+func testSmuggling(t *testing.T, lane string) {
 	b := startBackend(t)
-	g := startGateway(t, setup{upstream: b.URL})
+	g := startGateway(t, setup{upstream: b.URL, more: lane})
 	good := g.issue(john, hostOne, nil)
 	auth := "Authorization: Bearer " + good.value + "\r\n"
 	const inner = "GET /smuggled HTTP/1.1\r\nHost: one.example.com\r\n\r\n"
@@ -273,7 +277,7 @@ func TestSmuggling(t *testing.T) {
 		"TwoHosts":           "GET / HTTP/1.1\r\nHost: one.example.com\r\nHost: two.example.com\r\n" + auth + "\r\n" + inner,
 		"NoHost":             "GET / HTTP/1.1\r\n" + auth + "\r\n" + inner,
 		"BadHost":            "GET / HTTP/1.1\r\nHost: one.example.com/x\r\n" + auth + "\r\n" + inner,
-		"Connect":            "CONNECT one.example.com:80 HTTP/1.1\r\nHost: one.example.com\r\n" + auth + "\r\n" + inner,
+		"Connect":            "CONNECT one.example.com:80 HTTP/1.1\r\nHost: one.example.com\r\n" + auth + "Connection: close\r\n\r\n" + inner,
 		"Asterisk":           "OPTIONS * HTTP/1.1\r\nHost: one.example.com\r\n" + auth + "Connection: close\r\n\r\n",
 		"NoSlash":            "GET x HTTP/1.1\r\nHost: one.example.com\r\n" + auth + "\r\n" + inner,
 	} {
@@ -328,6 +332,10 @@ func TestLargeHeadIsRefused(t *testing.T) {
 // TestUpstreamCannotSpeakForTheGateway: what an upstream answers under our
 // names does not reach the client.
 func TestUpstreamCannotSpeakForTheGateway(t *testing.T) {
+	inBothLanes(t, testUpstreamCannotSpeakForTheGateway)
+}
+
+func testUpstreamCannotSpeakForTheGateway(t *testing.T, lane string) {
 	b := startBackend(t)
 	b.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		h := w.Header()
@@ -338,7 +346,7 @@ func TestUpstreamCannotSpeakForTheGateway(t *testing.T) {
 		h.Add("Set-Cookie", " token =forged")
 		h.Add("Set-Cookie", "mine=stays")
 	})
-	g := startGateway(t, setup{upstream: b.URL})
+	g := startGateway(t, setup{upstream: b.URL, more: lane})
 	got := g.do(ask{user: john})
 	if got.status != 200 || strings.Contains(fmt.Sprint(got.header), "forged") {
 		t.Errorf("got %d %v", got.status, got.header)

@@ -33,6 +33,8 @@ var importTable = map[string]importRow{
 	"proxy/sigv4/postpolicy": {ours: []string{"proxy/sigv4", "tokens"}},
 	"proxy/s3":               {ours: []string{"proxy/sigv4", "tokens"}},
 	"proxy/caller":           {ours: []string{"proxy/sigv4", "proxy/sigv4/postpolicy", "tokens", "tokens/accounts"}},
+	"proxy/lane":             {theirs: []string{"golang.org/x/net", "golang.org/x/sys"}},
+	"tokens/cachestore":      {ours: []string{"tokens"}},
 	"proxy/upstream":         {ours: []string{"proxy/upstream/folder"}, theirs: []string{"golang.org/x/net", "golang.org/x/sys"}},
 	"proxy/upstream/folder":  {theirs: []string{"golang.org/x/net"}},
 	"proxy":                  {ours: []string{"metrics", "metrics/accesslog", "proxy/caller", "proxy/s3", "proxy/sigv4", "proxy/sigv4/payload", "proxy/sigv4/postpolicy", "proxy/upstream", "tokens", "tokens/accounts"}, theirs: []string{"github.com/gabriel-vasile/mimetype"}},
@@ -44,13 +46,14 @@ var importTable = map[string]importRow{
 	"admin/contentgateway":   {ours: []string{"proxy/caller", "tokens", "tokens/accounts"}, theirs: []string{"github.com/labstack/echo/v4"}},
 	"admin":                  {ours: []string{"admin/accesstokens", "admin/api", "admin/contentgateway", "admin/filerepository", "admin/management", "admin/usertokens", "metrics", "metrics/accesslog", "proxy/caller", "tokens", "tokens/accounts"}, theirs: []string{"github.com/labstack/echo/v4", "go.uber.org/zap"}},
 	"cmd/tollgate/conf":      {ours: []string{"tokens"}, theirs: []string{"go.yaml.in/yaml/v3", "github.com/fsnotify/fsnotify"}},
-	"cmd/tollgate/bench":     {ours: []string{"proxy/sigv4", "proxy/sigv4/payload", "tokens"}, theirs: []string{"golang.org/x/sys"}},
+	"cmd/tollgate/bench":     {ours: []string{"proxy/sigv4", "proxy/sigv4/payload", "tokens", "tokens/badgerstore", "tokens/keyring"}, theirs: []string{"golang.org/x/sys"}},
 	"cmd/tollgate":           {ours: []string{"*"}, theirs: []string{"github.com/alecthomas/kong", "github.com/labstack/echo/v4", "github.com/pires/go-proxyproto", "github.com/prometheus/client_golang", "go.uber.org/zap", "golang.org/x/term"}},
 }
 
 // testsMay is what the tests of a package may import beside its row, the
 // package itself and the leak detector.
 var testsMay = map[string]importRow{
+	"admin":                {theirs: []string{"github.com/prometheus/client_golang"}},
 	"metrics":              {theirs: []string{"github.com/prometheus/client_model", "github.com/prometheus/common", "google.golang.org/protobuf"}},
 	"tokens":               {ours: []string{"tokens/memstore"}},
 	"tokens/accounts":      {theirs: []string{"go.yaml.in/yaml/v3"}},
@@ -64,6 +67,7 @@ var testsMay = map[string]importRow{
 	"admin/management":     {ours: []string{"tokens/keyring", "tokens/memstore"}},
 	"proxy/upstream":       {theirs: []string{"go.yaml.in/yaml/v3"}},
 	"tokens/storetest":     {ours: []string{"tokens/memstore"}},
+	"tokens/cachestore":    {ours: []string{"tokens/badgerstore", "tokens/memstore", "tokens/storetest"}},
 	"cmd/tollgate":         {theirs: []string{"golang.org/x/crypto", "golang.org/x/net"}},
 }
 

@@ -57,9 +57,11 @@ func slowBackend(t *testing.T) (url string, gone chan error) {
 
 // TestRevocationCutsWhatLasts revokes a token while a download and an upgraded
 // connection of it are under way: both end within a second.
-func TestRevocationCutsWhatLasts(t *testing.T) {
+func TestRevocationCutsWhatLasts(t *testing.T) { inBothLanes(t, testRevocationCutsWhatLasts) }
+
+func testRevocationCutsWhatLasts(t *testing.T, lane string) {
 	url, gone := slowBackend(t)
-	g := startGateway(t, setup{upstream: url})
+	g := startGateway(t, setup{upstream: url, more: lane})
 	for _, kind := range []string{"Download", "Upgrade"} {
 		t.Run(kind, func(t *testing.T) {
 			token := g.issue(john, hostOne, nil)
@@ -232,8 +234,12 @@ func TestExpectIsDecidedBeforeTheBody(t *testing.T) {
 // TestClientDisconnectEndsTheUpstreamRequest: nobody works for a client that
 // is gone.
 func TestClientDisconnectEndsTheUpstreamRequest(t *testing.T) {
+	inBothLanes(t, testClientDisconnectEndsTheUpstreamRequest)
+}
+
+func testClientDisconnectEndsTheUpstreamRequest(t *testing.T, lane string) {
 	url, gone := slowBackend(t)
-	g := startGateway(t, setup{upstream: url})
+	g := startGateway(t, setup{upstream: url, more: lane})
 	ctx, leave := context.WithCancel(t.Context())
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, g.url+"/", nil)
 	if err != nil {
@@ -258,6 +264,10 @@ func TestClientDisconnectEndsTheUpstreamRequest(t *testing.T) {
 // TestBrokenUpstreamIsNeverACleanAnswer: what breaks off in the middle is
 // seen to be broken, what cannot be had is said.
 func TestBrokenUpstreamIsNeverACleanAnswer(t *testing.T) {
+	inBothLanes(t, testBrokenUpstreamIsNeverACleanAnswer)
+}
+
+func testBrokenUpstreamIsNeverACleanAnswer(t *testing.T, lane string) {
 	for name, row := range map[string]struct {
 		answer string
 		status int
@@ -281,7 +291,7 @@ func TestBrokenUpstreamIsNeverACleanAnswer(t *testing.T) {
 			}
 			defer l.Close()
 			go answerOnce(l, row.answer)
-			g := startGateway(t, setup{upstream: "http://" + l.Addr().String()})
+			g := startGateway(t, setup{upstream: "http://" + l.Addr().String(), more: lane})
 			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, g.url+"/", nil) // POST: no second try
 			if err != nil {
 				t.Fatal(err)
@@ -327,7 +337,11 @@ func answerOnce(l net.Listener, answer string) {
 // TestRevocationCutsAFolderDownload: the embedded folder knows no context, so
 // that the connection itself must end.
 func TestRevocationCutsAFolderDownload(t *testing.T) {
-	g := startGateway(t, setup{})
+	inBothLanes(t, testRevocationCutsAFolderDownload)
+}
+
+func testRevocationCutsAFolderDownload(t *testing.T, lane string) {
+	g := startGateway(t, setup{more: lane})
 	const size = 1 << 30 // more than any socket holds
 	file, err := os.Create(filepath.Join(g.dir, "files", "large"))
 	if err != nil {

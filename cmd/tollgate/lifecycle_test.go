@@ -25,7 +25,9 @@ import (
 
 // TestShutdownLetsUploadsEnd stops the gateway with fifty uploads in flight:
 // all complete, new connections are refused, the exit code is 0.
-func TestShutdownLetsUploadsEnd(t *testing.T) {
+func TestShutdownLetsUploadsEnd(t *testing.T) { inBothLanes(t, testShutdownLetsUploadsEnd) }
+
+func testShutdownLetsUploadsEnd(t *testing.T, lane string) {
 	var arrived sync.WaitGroup
 	var bytes atomic.Int64
 	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -34,7 +36,7 @@ func TestShutdownLetsUploadsEnd(t *testing.T) {
 		bytes.Add(n)
 	}))
 	defer s.Close()
-	g := startGateway(t, setup{upstream: s.URL})
+	g := startGateway(t, setup{upstream: s.URL, more: lane})
 	token := g.issue(john, hostOne, nil).value
 
 	const uploads = 50
@@ -99,9 +101,11 @@ func (g *gateway) upload(ctx context.Context, token string, body io.Reader) erro
 }
 
 // TestShutdownHasALimit: what does not end in time is cut.
-func TestShutdownHasALimit(t *testing.T) {
+func TestShutdownHasALimit(t *testing.T) { inBothLanes(t, testShutdownHasALimit) }
+
+func testShutdownHasALimit(t *testing.T, lane string) {
 	url, gone := slowBackend(t)
-	g := startGateway(t, setup{upstream: url, more: "shutdown_timeout: 300ms\n"})
+	g := startGateway(t, setup{upstream: url, more: lane + "shutdown_timeout: 300ms\n"})
 	read := g.open(t, "Download", g.issue(john, hostOne, nil).value)
 	buf := make([]byte, 1)
 	if _, err := read(buf); err != nil {

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"tollgate/proxy"
+	"tollgate/proxy/lane"
 )
 
 // The bounds of connections, against clients that are slow on purpose.
@@ -35,8 +36,27 @@ func (g *gatewayProcess) publicServer(h http.Handler) *http.Server {
 	s.BaseContext = func(net.Listener) context.Context { return base }
 	s.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: maxStreams}
 	s.DisableGeneralOptionsHandler = true
-	s.ConnContext, s.ConnState = proxy.ConnContext, proxy.ConnState
+	s.ConnContext = proxy.ConnContext
+	s.ConnState = func(conn net.Conn, state http.ConnState) {
+		proxy.ConnState(conn, state)
+		if below, ok := conn.(interface{ NetConn() net.Conn }); ok && g.lane != nil {
+			g.lane.ConnState(below.NetConn(), state)
+		}
+	}
 	return s
+}
+
+// withLane puts the fast lane below the public server, if it is wanted. Inside
+// TLS there is none.
+func (g *gatewayProcess) withLane(c Config, l net.Listener) net.Listener {
+	if !c.FastLane || c.TLS.CertFile != "" {
+		return l
+	}
+	f := fast{process: g}
+	g.lane = lane.New(lane.Config{
+		Handler: f, Takes: f.takes, IdleTimeout: idleTimeout, HeaderTimeout: readHeaderTimeout, ErrorLog: g.public.ErrorLog,
+	})
+	return g.lane.Listen(l)
 }
 
 func (g *gatewayProcess) server(h http.Handler) *http.Server {

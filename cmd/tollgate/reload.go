@@ -93,6 +93,7 @@ func (g *gatewayProcess) newRules(c Config, old []*upstream.Upstream) (*proxy.Ru
 	rules, err := proxy.NewRules(c.Road, proxy.Surroundings{
 		Cookie: c.Tokens.Cookie, Upstreams: all, Directory: g.users.Directory, Login: g.admin.LoginPage,
 		Storages: c.storages(), Signing: c.S3, SniffTypes: c.Tokens.SniffTypes,
+		Metrics: g.metrics,
 	})
 	if err != nil {
 		discard()

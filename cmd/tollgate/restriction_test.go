@@ -250,9 +250,11 @@ func TestRestrictionsOnManagement(t *testing.T) {
 
 // TestUsesAreCountedExactly: once is once, however many ask at the same time,
 // and a gateway that starts again goes on counting.
-func TestUsesAreCountedExactly(t *testing.T) {
+func TestUsesAreCountedExactly(t *testing.T) { inBothLanes(t, testUsesAreCountedExactly) }
+
+func testUsesAreCountedExactly(t *testing.T, lane string) {
 	b := startBackend(t)
-	g := startGateway(t, setup{upstream: b.URL})
+	g := startGateway(t, setup{upstream: b.URL, more: lane})
 	for _, limit := range []int64{1, 3} {
 		t.Run(fmt.Sprint(limit), func(t *testing.T) {
 			token := g.narrow(john, fmt.Sprintf(`{"tenant":"one","restrictions":{"max_uses":%d}}`, limit))
@@ -317,9 +319,11 @@ func TestRefusedRequestsUseNothing(t *testing.T) {
 
 // TestTokenStatesOnProxiedRequests: what is disabled or not yet valid does not
 // authenticate, and does again when that is over.
-func TestTokenStatesOnProxiedRequests(t *testing.T) {
+func TestTokenStatesOnProxiedRequests(t *testing.T) { inBothLanes(t, testTokenStatesOnProxiedRequests) }
+
+func testTokenStatesOnProxiedRequests(t *testing.T, lane string) {
 	b := startBackend(t)
-	g := startGateway(t, setup{upstream: b.URL})
+	g := startGateway(t, setup{upstream: b.URL, more: lane})
 	change := func(id, body string) {
 		t.Helper()
 		if a := g.do(ask{method: "PATCH", target: ownAPI + "/" + id, user: john, body: body, header: headers("Content-Type", "application/json")}); a.status != 200 {

@@ -96,7 +96,7 @@ func (c s3Call) head() string {
 }
 
 // send sends the request over a connection of its own, as it is, and ends it.
-func (g *gateway) send(t *testing.T, c s3Call) s3Reply {
+func (g *gateway) send(t testing.TB, c s3Call) s3Reply {
 	t.Helper()
 	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(g.url, "http://"))
 	if err != nil {

@@ -103,15 +103,30 @@ func (g *gatewayProcess) serveOn(s *http.Server, l net.Listener) error {
 func (g *gatewayProcess) drain() error {
 	limit, done := context.WithTimeout(context.Background(), g.config.ShutdownTimeout)
 	defer done()
-	err := g.public.Shutdown(limit)
+	err := g.shutdown(limit)
 	g.cutAll()
+	g.gateway.CutAll()
 	if err != nil {
 		g.log.Warn("requests were cut because they did not end in time", zap.Error(err))
 		_ = g.public.Close()
 	}
+	if g.lane != nil {
+		_ = g.lane.Close() // what it served is over or cut
+	}
 	g.waitForRequests()
 	_ = g.internal.Close()
 	return nil
+}
+
+// shutdown has the public listener accept nothing more and waits for what both
+// lanes serve.
+func (g *gatewayProcess) shutdown(ctx context.Context) error {
+	if g.lane == nil {
+		return g.public.Shutdown(ctx)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- g.lane.Shutdown(ctx) }()
+	return errors.Join(g.public.Shutdown(ctx), <-ended)
 }
 
 // lastRequests bounds the wait for requests that were cut.

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -24,11 +23,13 @@ import (
 	"tollgate/metrics/accesslog"
 	"tollgate/proxy"
 	"tollgate/proxy/caller"
+	"tollgate/proxy/lane"
 	"tollgate/proxy/sigv4"
 	"tollgate/proxy/upstream"
 	"tollgate/tokens"
 	"tollgate/tokens/accounts"
 	"tollgate/tokens/badgerstore"
+	"tollgate/tokens/cachestore"
 	"tollgate/tokens/keyring"
 )
 
@@ -41,6 +42,7 @@ type gatewayProcess struct {
 	registry   *prometheus.Registry
 	metrics    *metrics.Metrics
 	store      *badgerstore.Store
+	cache      *cachestore.Store // of its tokens
 	users      *accounts.Registry
 	tokens     *tokens.Service
 	maxPerUser atomic.Int64 // of the users' auth tokens
@@ -53,6 +55,7 @@ type gatewayProcess struct {
 	watcher    *conf.Watcher // nil = no file is watched
 
 	public, internal                 *http.Server
+	lane                             *lane.Lane // nil = there is none
 	publicListener, internalListener net.Listener
 	ready                            atomic.Bool
 	requests                         sync.WaitGroup
@@ -79,7 +82,10 @@ func start(ctx context.Context, c Config, p Process, risk risks) (_ *gatewayProc
 	}
 	sink := zapcore.Lock(zapcore.AddSync(p.Stderr))
 	g.log = accesslog.NewApplication(sink, level)
-	access := accesslog.New(accessSink(c, sink), level)
+	access := accesslog.Nop()
+	if c.Log.Access {
+		access = accesslog.New(sink, level)
+	}
 	g.closers = append(g.closers, access.Close)
 	g.registry = prometheus.NewRegistry()
 	g.metrics = metrics.New(g.registry, build())
@@ -106,13 +112,6 @@ func start(ctx context.Context, c Config, p Process, risk risks) (_ *gatewayProc
 	return g, nil
 }
 
-func accessSink(c Config, sink zapcore.WriteSyncer) zapcore.WriteSyncer {
-	if !c.Log.Access {
-		return zapcore.AddSync(io.Discard)
-	}
-	return sink
-}
-
 func logLevel(name string) (zapcore.Level, error) {
 	level, err := zapcore.ParseLevel(name)
 	if err != nil || level > zapcore.ErrorLevel {
@@ -135,10 +134,18 @@ func (g *gatewayProcess) openStore(c Config, risk risks) error {
 		return err
 	}
 	g.store = store
+	g.cache = cachestore.New(store, cachestore.Config{})
 	g.metrics.WatchStore(func() (int, int, int) { return store.Counts(time.Now()) }, store.Size)
+	g.metrics.WatchCache(func() metrics.Cache {
+		s := g.cache.Stats()
+		return metrics.Cache{Tokens: s.Tokens, Bytes: s.Bytes, Misses: s.Misses, Evictions: s.Evictions}
+	})
 	g.closers = append(g.closers, func() error {
 		g.metrics.WatchStore(nil, nil)
-		return store.Close()
+		g.metrics.WatchCache(nil)
+		err := store.Close()
+		g.cache.Clear() // or it would go on answering
+		return err
 	})
 	return nil
 }
@@ -161,7 +168,7 @@ func storeDir(c Config) string { return filepath.Join(c.DataDir, "tokens") }
 // assemble puts the parts together.
 func (g *gatewayProcess) assemble(ctx context.Context, c Config, ring *keyring.Ring, access *accesslog.Logger) error {
 	g.tokens = tokens.NewService(tokens.Deps{
-		Store: g.store, Usage: g.store, Sealer: ring, Users: g.users.User, Now: time.Now, Random: rand.Reader,
+		Store: g.cache, Usage: g.store, Sealer: ring, Users: g.users.User, Now: time.Now, Random: rand.Reader,
 		Redact: accesslog.Redact,
 	}, c.Tokens.Config)
 	g.callers = &caller.Callers{
@@ -234,6 +241,6 @@ func (g *gatewayProcess) listen(ctx context.Context, c Config) error {
 	if err != nil {
 		return err
 	}
-	g.publicListener = g.withTLS(c, public)
+	g.publicListener = g.withTLS(c, g.withLane(c, public))
 	return nil
 }

@@ -47,7 +47,7 @@ func TestTokenAPICreate(t *testing.T) {
 }
 
 // valueIn returns the value from the body of a create answer.
-func valueIn(t *testing.T, a answer) string {
+func valueIn(t testing.TB, a answer) string {
 	t.Helper()
 	if strings.HasPrefix(a.body, "{") {
 		return describe(t, a).Token

@@ -56,7 +56,7 @@ type described struct {
 }
 
 // describe reads the description.
-func describe(t *testing.T, a answer) described {
+func describe(t testing.TB, a answer) described {
 	t.Helper()
 	var d described
 	if err := json.Unmarshal([]byte(a.body), &d); err != nil {
@@ -114,7 +114,7 @@ func wantKeys(t *testing.T, object, keys string) {
 }
 
 // objects reads a JSON array of objects.
-func objects(t *testing.T, a answer) []string {
+func objects(t testing.TB, a answer) []string {
 	t.Helper()
 	var raw []json.RawMessage
 	if err := json.Unmarshal([]byte(a.body), &raw); err != nil || raw == nil {
@@ -128,7 +128,7 @@ func objects(t *testing.T, a answer) []string {
 }
 
 // member returns a text in a JSON object.
-func member(t *testing.T, object, name string) string {
+func member(t testing.TB, object, name string) string {
 	t.Helper()
 	var m map[string]any
 	if err := json.Unmarshal([]byte(object), &m); err != nil {

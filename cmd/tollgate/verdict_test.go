@@ -28,9 +28,11 @@ var presentations = map[string]func(a *ask, value string){
 
 // TestVerdicts is the table of form x state x method: which status, and did
 // the request reach the upstream.
-func TestVerdicts(t *testing.T) {
+func TestVerdicts(t *testing.T) { inBothLanes(t, testVerdicts) }
+
+func testVerdicts(t *testing.T, lane string) {
 	b := startBackend(t)
-	g := startGateway(t, setup{upstream: b.URL, more: "public:\n  - {path_prefix: /public/}\n"})
+	g := startGateway(t, setup{upstream: b.URL, more: lane + "public:\n  - {path_prefix: /public/}\n"})
 
 	live := g.issue(john, hostOne, nil)
 	reader := g.issue(jane, hostOne, nil)
@@ -103,8 +105,12 @@ func TestVerdicts(t *testing.T) {
 }
 
 func TestExpiredTokenIsRefusedFromItsLastInstant(t *testing.T) {
+	inBothLanes(t, testExpiredTokenIsRefusedFromItsLastInstant)
+}
+
+func testExpiredTokenIsRefusedFromItsLastInstant(t *testing.T, lane string) {
 	b := startBackend(t)
-	g := startGateway(t, setup{upstream: b.URL, tokens: "  default_ttl: 1s\n"})
+	g := startGateway(t, setup{upstream: b.URL, tokens: "  default_ttl: 1s\n", more: lane})
 	short := g.issue(john, hostOne, nil)
 	bearer := ask{header: headers("Authorization", "Bearer "+short.value)}
 	if got := g.do(bearer); got.status != 200 {
@@ -119,7 +125,7 @@ func TestExpiredTokenIsRefusedFromItsLastInstant(t *testing.T) {
 }
 
 // waitFor polls until the condition holds; it fails after ten seconds.
-func waitFor(t *testing.T, holds func() bool) {
+func waitFor(t testing.TB, holds func() bool) {
 	t.Helper()
 	ctx, done := context.WithTimeout(t.Context(), 30*time.Second)
 	defer done()
@@ -280,9 +286,11 @@ func checkProblem(t *testing.T, a answer, id string) {
 }
 
 // TestCredentialsPresentedTogether holds the order of the forms.
-func TestCredentialsPresentedTogether(t *testing.T) {
+func TestCredentialsPresentedTogether(t *testing.T) { inBothLanes(t, testCredentialsPresentedTogether) }
+
+func testCredentialsPresentedTogether(t *testing.T, lane string) {
 	b := startBackend(t)
-	g := startGateway(t, setup{upstream: b.URL})
+	g := startGateway(t, setup{upstream: b.URL, more: lane})
 	good := g.issue(john, hostOne, nil).value
 	also := g.issue(jane, hostOne, nil).value
 	const bad = "ffffffffffffffffffffffffffffffff"

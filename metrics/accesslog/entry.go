@@ -5,14 +5,15 @@
 package accesslog
 
 import (
+	"net/netip"
 	"time"
 
 	"go.uber.org/zap/zapcore"
 )
 
 // Entry is what is known of one request when it is done. There is no place
-// for headers, bodies and queries. Empty texts, and numbers of the upstream
-// that are zero, are left out of the line.
+// for headers, bodies and queries. Empty texts, invalid addresses, and
+// numbers of the upstream that are zero, are left out of the line.
 //
 // Values that come from the client go in as they are; the logger bounds,
 // cleans and redacts them.
@@ -22,9 +23,9 @@ type Entry struct {
 	TraceID   string    // of a W3C trace context, checked by the caller
 
 	Listener string
-	ClientIP string // who asks, trusted proxies aside
-	PeerIP   string // the other end of the connection
-	Proto    string // such as HTTP/1.1
+	ClientIP netip.Addr // who asks, trusted proxies aside
+	PeerIP   netip.Addr // the other end of the connection
+	Proto    string     // such as HTTP/1.1
 	Method   string
 	Host     string
 	Path     string // the path alone; from a question mark on it is cut off
@@ -53,13 +54,13 @@ type Entry struct {
 	Error     string // for the operator
 }
 
-// level returns the level of the entry's line: error for the gateway's and
-// the upstream's faults, warn for what was refused, info for the rest.
-func (e *Entry) level() zapcore.Level {
+// levelOf returns the level of the line of an answer: error for the gateway's
+// and the upstream's faults, warn for what was refused, info for the rest.
+func levelOf(status int) zapcore.Level {
 	switch {
-	case e.Status >= 500:
+	case status >= 500:
 		return zapcore.ErrorLevel
-	case e.Status >= 400:
+	case status >= 400:
 		return zapcore.WarnLevel
 	default:
 		return zapcore.InfoLevel

@@ -7,41 +7,45 @@ import (
 
 // appendName appends a key, of which the text ends with the quotation mark
 // before the value, and a text of the program or the configuration. There is
-// no field without text.
-func appendName(b []byte, key, s string) []byte {
+// no field without text. The field is whole if it is there and has the text as
+// it is.
+func appendName(b []byte, key, s string) (field []byte, whole bool) {
 	if s == "" {
-		return b
+		return b, false
 	}
 	b = append(b, key...)
 	if len(s) <= maxName {
-		if whole := append(b, s...); isPlain(whole, len(s)) {
-			return append(whole, '"')
+		if text := append(b, s...); isPlain(text, len(s)) {
+			return append(text, '"'), true
 		}
 	}
-	return append(appendEscaped(b, name(s)), '"')
+	return append(appendEscaped(b, name(s)), '"'), false
 }
 
 // appendText is appendName for a text that a client may have written.
-func appendText(b []byte, key, s string, limit int) []byte {
+func appendText(b []byte, key, s string, limit int) (field []byte, whole bool) {
 	if s == "" {
-		return b
+		return b, false
 	}
 	b = append(b, key...)
 	if len(s) <= limit {
-		if whole := append(b, s...); isHarmless(s, signsOf(whole, len(s))) {
-			return append(whole, '"')
+		if text := append(b, s...); isHarmless(s, signsOf(text, len(s))) {
+			return append(text, '"'), true
 		}
 	}
-	return append(appendEscaped(b, clientText(s, limit)), '"')
+	return append(appendEscaped(b, clientText(s, limit)), '"'), false
 }
 
 // isHarmless reports whether the text with these signs can be written as it
-// is. Only a text that may hold a secret is searched for one.
+// is. Only a text that may hold a secret is searched for one: user and
+// password and a query have a mark, an access token and a UUID a hyphen, a
+// token of the own form an underscore, and the hex digits of a token are seen
+// as such.
 func isHarmless(s string, found signs) bool {
 	if found.unfit != 0 {
 		return false
 	}
-	if found.marks == 0 && (found.hyphens == 0 || !hasTokenHyphen(s)) && !hasHexRun(s) && !strings.Contains(s, ownStart) {
+	if found.marks == 0 && (found.joints == 0 || !hasTokenHyphen(s) && !strings.Contains(s, ownStart)) && !hasHexRun(s) {
 		return true
 	}
 	from, _ := nextSecret(s, 0)
@@ -100,20 +104,20 @@ func isPlain(b []byte, n int) bool {
 }
 
 // signs says by bits that are not zero what is in a text: what isPlain does
-// not let pass, question marks and at signs, hyphens.
-type signs struct{ unfit, marks, hyphens uint64 }
+// not let pass, question marks and at signs, hyphens and underscores.
+type signs struct{ unfit, marks, joints uint64 }
 
 // signsOf looks at the last n bytes of b.
 func signsOf(b []byte, n int) signs {
 	w := lastEight(b, n)
-	found := signs{unfit: unfitIn(w), marks: marksIn(w), hyphens: (w ^ '-'*each) - each}
+	unfit, marks, joints := unfitIn(w), marksIn(w), jointsIn(w)
 	for text := b[len(b)-n:]; len(text) > 8; text = text[8:] {
 		w = binary.LittleEndian.Uint64(text)
-		found.unfit |= unfitIn(w)
-		found.marks |= marksIn(w)
-		found.hyphens |= (w ^ '-'*each) - each
+		unfit |= unfitIn(w)
+		marks |= marksIn(w)
+		joints |= jointsIn(w)
 	}
-	return signs{unfit: found.unfit & top, marks: found.marks & top, hyphens: found.hyphens & top}
+	return signs{unfit: unfit & top, marks: marks & top, joints: joints & top}
 }
 
 // lastEight returns the last eight bytes of b. It must have as many, also
@@ -142,6 +146,11 @@ func unfitIn(w uint64) uint64 {
 func marksIn(w uint64) uint64 {
 	w ^= '?' * each
 	return (w - each) | (w + each)
+}
+
+// jointsIn does so for the hyphen and the underscore.
+func jointsIn(w uint64) uint64 {
+	return ((w ^ '-'*each) - each) | ((w ^ '_'*each) - each)
 }
 
 // appendEscaped appends a text that printable has cleaned, with the escapes

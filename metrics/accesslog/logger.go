@@ -8,11 +8,11 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// Logger writes one line for each request. New makes it. It is safe for
-// concurrent use.
+// Logger writes one line for each request. New makes it; the zero value
+// writes nothing, as that of Nop. It is safe for concurrent use.
 type Logger struct {
 	level  zapcore.LevelEnabler
-	buffer *Buffer
+	buffer *Buffer   // nil = nothing is written
 	lines  sync.Pool // of *line, each for one entry at a time
 }
 
@@ -28,11 +28,21 @@ func New(w zapcore.WriteSyncer, level zapcore.LevelEnabler) *Logger {
 	}
 }
 
+// Nop returns a logger that writes nothing and costs nothing: no line is put
+// together. Its errors are nil, and it need not be closed.
+func Nop() *Logger { return &Logger{} }
+
+// Enabled reports whether Log would write the line of an answer with that
+// status, so that the entry need not be filled when it would not.
+func (l *Logger) Enabled(status int) bool {
+	return l.buffer != nil && l.level.Enabled(levelOf(status))
+}
+
 // Log writes the line of a request. It does not keep e. What the sink cannot
 // take is counted by Lost and said by Sync.
 func (l *Logger) Log(e *Entry) {
-	level := e.level()
-	if !l.level.Enabled(level) {
+	level := levelOf(e.Status)
+	if l.buffer == nil || !l.level.Enabled(level) {
 		return
 	}
 	text, _ := l.lines.Get().(*line)
@@ -41,15 +51,30 @@ func (l *Logger) Log(e *Entry) {
 }
 
 // Sync writes all lines that wait.
-func (l *Logger) Sync() error { return l.buffer.Sync() }
+func (l *Logger) Sync() error {
+	if l.buffer == nil {
+		return nil
+	}
+	return l.buffer.Sync()
+}
 
 // Close writes all lines that wait and ends the flushing in the background.
 // Lines that come later are written at once.
-func (l *Logger) Close() error { return l.buffer.Close() }
+func (l *Logger) Close() error {
+	if l.buffer == nil {
+		return nil
+	}
+	return l.buffer.Close()
+}
 
 // Lost returns the number of lines that were lost because the sink failed and
 // the buffer was full, and the error if the sink fails now.
-func (l *Logger) Lost() (uint64, error) { return l.buffer.Lost() }
+func (l *Logger) Lost() (uint64, error) {
+	if l.buffer == nil {
+		return 0, nil
+	}
+	return l.buffer.Lost()
+}
 
 // NewApplication returns the logger for what is not a request: starts, ends,
 // reloads, faults. It writes JSON with the time under ts as the access log

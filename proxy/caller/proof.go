@@ -32,18 +32,28 @@ type Proof interface {
 // SignedRequest is the Proof that is in the header or in the query.
 type SignedRequest struct {
 	*sigv4.Signature
-	Hints sigv4.Hints // what the request could have been when it was signed
+	Hints func() sigv4.Hints // what the request could have been when it was signed
+
+	seed sigv4.Seed
 }
 
 // Names implements Proof.
-func (s SignedRequest) Names() string { return s.AccessKey }
+func (s *SignedRequest) Names() string { return s.AccessKey }
+
+// Verify implements Proof. The seed is good as long as the SignedRequest is.
+func (s *SignedRequest) Verify(secret tokens.Secret, keys *sigv4.Keys) (*sigv4.Seed, error) {
+	if err := s.VerifyInto(&s.seed, secret, keys); err != nil {
+		return nil, err
+	}
+	return &s.seed, nil
+}
 
 // Pretend implements Proof.
-func (s SignedRequest) Pretend(keys *sigv4.Keys) { s.VerifyDummy(keys) }
+func (s *SignedRequest) Pretend(keys *sigv4.Keys) { s.VerifyDummy(keys) }
 
 // Explain implements Proof.
-func (s SignedRequest) Explain(secret tokens.Secret) string {
-	return s.Signature.Explain(secret, s.Hints)
+func (s *SignedRequest) Explain(secret tokens.Secret) string {
+	return s.Signature.Explain(secret, s.Hints())
 }
 
 // SignedForm is the Proof that is the policy of a form.

@@ -3,7 +3,6 @@ package sigv4
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/hex"
 	"net/http"
 	"slices"
 	"strconv"
@@ -43,13 +42,6 @@ type reading struct {
 // span is an argument of the canonical query within scratch.args.
 type span struct{ name, value, end int }
 
-// scratch is the memory for one computation.
-type scratch struct {
-	buf   []byte // the canonical request, then the string to sign
-	args  []byte // encoded arguments in order of arrival
-	spans []span
-}
-
 // digest returns the SHA-256 of the canonical request; false if a header that
 // was signed is not there.
 func (c *scratch) digest(m *message) ([sha256.Size]byte, bool) {
@@ -59,6 +51,7 @@ func (c *scratch) digest(m *message) ([sha256.Size]byte, bool) {
 		b = append(b, m.path...)
 	} else {
 		b = appendPath(b, m.path)
+		c.pathSame = string(b[len(m.method)+1:]) == m.path
 	}
 	b = append(b, '\n')
 	c.buf = b
@@ -75,16 +68,22 @@ func (c *scratch) digest(m *message) ([sha256.Size]byte, bool) {
 		b = append(b, '\n')
 	}
 	b = append(b, '\n')
-	for i, name := range m.signed {
-		if i > 0 {
-			b = append(b, ';')
-		}
-		b = append(b, name...)
-	}
+	b = appendNames(b, m.signed)
 	b = append(b, '\n')
 	b = append(b, m.payload...)
 	c.buf = b
 	return sha256.Sum256(b), true
+}
+
+// appendNames appends names of headers with ; between.
+func appendNames(dst []byte, names []string) []byte {
+	for i, name := range names {
+		if i > 0 {
+			dst = append(dst, ';')
+		}
+		dst = append(dst, name...)
+	}
+	return dst
 }
 
 // appendQuery appends the canonical query: decoded and encoded once, sorted
@@ -167,16 +166,29 @@ func (m *message) values(name string) ([]string, bool) {
 		return values, len(values) > 0
 	}
 	var space [64]byte
-	key := append(space[:0], name...)
+	values := m.header[string(appendCanonicalName(space[:0], name))]
+	return values, len(values) > 0
+}
+
+// appendCanonicalName appends a name in lower case as net/http writes it: with
+// a letter in upper case at the beginning and behind each hyphen.
+func appendCanonicalName(dst []byte, name string) []byte {
 	upper := true
-	for i, c := range key {
+	for i := range len(name) {
+		c := name[i]
 		if upper && 'a' <= c && c <= 'z' {
-			key[i] = c - 'a' + 'A'
+			c -= 'a' - 'A'
 		}
+		dst = append(dst, c)
 		upper = c == '-'
 	}
-	values := m.header[string(key)]
-	return values, len(values) > 0
+	return dst
+}
+
+// isCanonicalOf reports whether values finds a header by its plain name.
+func isCanonicalOf(name, plain string) bool {
+	var space [64]byte
+	return string(appendCanonicalName(space[:0], plain)) == name
 }
 
 // canonicalName has the headers that most requests sign, as net/http writes
@@ -197,10 +209,12 @@ func canonicalName(name string) string {
 		return "Range"
 	case "user-agent":
 		return "User-Agent"
+	case "x-amz-checksum-mode":
+		return "X-Amz-Checksum-Mode"
 	case "x-amz-content-sha256":
 		return headerSHA256
 	case "x-amz-date":
-		return "X-Amz-Date"
+		return headerDate
 	default:
 		return ""
 	}
@@ -232,7 +246,7 @@ func (c *scratch) stringToSign(digest [sha256.Size]byte, timestamp, scope string
 	b = append(b, '\n')
 	b = append(b, scope...)
 	b = append(b, '\n')
-	b = hex.AppendEncode(b, digest[:])
+	b = appendHex(b, &digest)
 	c.buf = b
 	return b
 }

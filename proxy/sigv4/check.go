@@ -79,13 +79,8 @@ func (s *Signature) checkHeaders() error {
 	if err := s.absent(); err != nil {
 		return err
 	}
-	for name := range s.view.Header {
-		if !isAmazon(name) || s.signsInAnyCase(name) {
-			continue
-		}
-		if plain := strings.ToLower(name); !mayStayUnsigned(plain) {
-			return Faultf(ErrHeadersNotSigned, "There were headers present in the request which were not signed: %s must be in SignedHeaders.", quoted(plain))
-		}
+	if s.unsigned != "" {
+		return Faultf(ErrHeadersNotSigned, "There were headers present in the request which were not signed: %s must be in SignedHeaders.", quoted(s.unsigned))
 	}
 	return nil
 }

@@ -9,24 +9,49 @@ import (
 const isoBasic = "20060102T150405Z"
 
 // parseISO reads a date in ISO 8601 basic, exactly: time.Parse would take
-// fractions of seconds, and takes longer than much of Parse. What is no such
-// date, in any of its parts, does not come back as it was.
+// fractions of seconds, and takes longer than much of Parse.
 func parseISO(date string) (time.Time, bool) {
-	if len(date) != len(isoBasic) {
+	if len(date) != len(isoBasic) || date[8] != 'T' || date[15] != 'Z' {
 		return time.Time{}, false
 	}
-	t := time.Date(twoDigits(date)*100+twoDigits(date[2:]), time.Month(twoDigits(date[4:])), twoDigits(date[6:]),
-		twoDigits(date[9:]), twoDigits(date[11:]), twoDigits(date[13:]), 0, time.UTC)
-	var space [2 * len(isoBasic)]byte
-	if string(appendISO(space[:0], t)) != date {
+	var parts [7]int
+	for i, at := range [...]int{0, 2, 4, 6, 9, 11, 13} {
+		var valid bool
+		if parts[i], valid = twoDigits(date[at:]); !valid {
+			return time.Time{}, false
+		}
+	}
+	year, month, day := 100*parts[0]+parts[1], parts[2], parts[3]
+	hour, minute, second := parts[4], parts[5], parts[6]
+	if day < 1 || day > daysIn(month, year) || hour > 23 || minute > 59 || second > 59 {
 		return time.Time{}, false
 	}
-	return t, true
+	return time.Date(year, time.Month(month), day, hour, minute, second, 0, time.UTC), true
 }
 
-// twoDigits returns the number of the two digits that s begins with, and some
-// number if there are none.
-func twoDigits(s string) int { return int(s[0]-'0')*10 + int(s[1]-'0') }
+// daysIn returns how many days a month has, none for what is no month.
+func daysIn(month, year int) int {
+	switch month {
+	case 1, 3, 5, 7, 8, 10, 12:
+		return 31
+	case 4, 6, 9, 11:
+		return 30
+	case 2:
+		if year%4 == 0 && (year%100 != 0 || year%400 == 0) {
+			return 29
+		}
+		return 28
+	default:
+		return 0
+	}
+}
+
+// twoDigits returns the number of the two digits that s begins with; false if
+// it does not begin so.
+func twoDigits(s string) (int, bool) {
+	tens, ones := s[0]-'0', s[1]-'0'
+	return int(tens)*10 + int(ones), tens <= 9 && ones <= 9
+}
 
 // appendISO appends a time in ISO 8601 basic, in UTC.
 func appendISO(dst []byte, t time.Time) []byte {

@@ -23,7 +23,8 @@ func decodeQuery(s string) string {
 	if strings.IndexByte(s, '%') < 0 && strings.IndexByte(s, '+') < 0 {
 		return s
 	}
-	plain := make([]byte, 0, len(s))
+	var space [128]byte // a credential fits
+	plain := space[:0]
 	for i := 0; i < len(s); i++ {
 		c, width := unescape(s, i)
 		if s[i] == '+' {

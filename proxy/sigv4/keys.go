@@ -21,9 +21,9 @@ const (
 // rest of a verification. It is safe for concurrent use. The zero Keys and the
 // nil *Keys work and remember nothing.
 type Keys struct {
-	shards    [keyShards]keyShard
-	perShard  int
-	scratches sync.Pool
+	shards   [keyShards]keyShard
+	perShard int
+	moment   atomic.Pointer[moment] // of the Signer that signed last
 }
 
 // keyShard is two generations of keys: when the fresh one is full it becomes
@@ -119,30 +119,14 @@ func shardOf(secret tokens.Secret) uint64 {
 	return (sum ^ sum>>32) * golden >> (64 - keyShardBits)
 }
 
-// scratch lends the memory for one computation; give takes it back.
-func (k *Keys) scratch() *scratch {
-	if k != nil {
-		if c, ok := k.scratches.Get().(*scratch); ok {
-			return c
-		}
-	}
-	return &scratch{}
-}
-
-// give takes memory back, unless an odd request made it large.
-func (k *Keys) give(c *scratch) {
-	const most = 64 << 10
-	if k != nil && cap(c.buf) <= most && cap(c.args) <= most && cap(c.spans) <= most/64 {
-		k.scratches.Put(c)
-	}
-}
-
-// signingKey is a derived key as HMAC uses it: padded to a block, once for the
-// inner hash and once for the outer (RFC 2104).
+// signingKey is a derived key as HMAC uses it: as the states after its inner
+// and its outer block (RFC 2104). It does not change, and holds nothing that
+// is for one use alone.
 type signingKey struct {
-	inner, outer [sha256.BlockSize]byte
+	inner, outer hashed
+	innerBlock   [sha256.BlockSize]byte // the key, padded, for what begins with more
 	mac          MAC
-	name         keyName // of one that is remembered
+	name         keyName
 }
 
 // deriveKey makes the signing key. AWS: "Authenticating Requests: Using the
@@ -154,22 +138,22 @@ func deriveKey(name keyName) *signingKey {
 		h.Write([]byte(part))
 		step = h.Sum(nil)
 	}
-	k := &signingKey{}
-	copy(k.inner[:], step)
-	copy(k.outer[:], step)
-	for i := range k.inner {
-		k.inner[i] ^= 0x36
-		k.outer[i] ^= 0x5c
+	k := &signingKey{name: name}
+	var outer [sha256.BlockSize]byte
+	copy(k.innerBlock[:], step)
+	copy(outer[:], step)
+	for i := range outer {
+		k.innerBlock[i] ^= 0x36
+		outer[i] ^= 0x5c
 	}
+	k.inner, k.outer = hashedAfter(k.innerBlock[:]), hashedAfter(outer[:])
 	k.mac = k.sum
 	return k
 }
 
-// sum returns the HMAC of a message. It is written out because crypto/hmac
-// keeps states, which would have to be pooled for each key; a string to sign
-// is short enough to be hashed at once, without an allocation.
+// sum returns the HMAC of a message.
 func (k *signingKey) sum(message []byte) [sha256.Size]byte {
-	var space [512]byte
-	sum := sha256.Sum256(append(append(space[:0], k.inner[:]...), message...))
-	return sha256.Sum256(append(append(space[:0], k.outer[:]...), sum[:]...))
+	c := borrow()
+	defer c.giveBack()
+	return c.hasher.hmac(k, k.inner, message)
 }

@@ -13,7 +13,7 @@ type component struct {
 // readHeader reads the Authorization header of Version 4 behind its scheme:
 // Credential=…, SignedHeaders=…, Signature=…, each once, in any order, with
 // or without spaces round the commas.
-func (s *Signature) readHeader(rest string) error {
+func (s *Signature) readHeader(rest string, in *arrival) error {
 	s.Version, s.Place = V4, InHeader
 	parts := [...]component{{name: "Credential"}, {name: "SignedHeaders"}, {name: "Signature"}}
 	for more := true; more; {
@@ -34,7 +34,7 @@ func (s *Signature) readHeader(rest string) error {
 			return Faultf(ErrHeaderMalformed, "The authorization header is malformed; %s is missing.", p.name)
 		}
 	}
-	return s.readComponents(parts[0].value, parts[1].value, parts[2].value)
+	return s.readComponents(parts[0].value, parts[1].value, parts[2].value, in)
 }
 
 func indexOf(parts []component, name string) int {
@@ -46,8 +46,8 @@ func indexOf(parts []component, name string) int {
 	return -1
 }
 
-func (s *Signature) readComponents(credential, signedHeaders, signature string) error {
-	if err := s.readDate(); err != nil {
+func (s *Signature) readComponents(credential, signedHeaders, signature string, in *arrival) error {
+	if err := s.readDate(in); err != nil {
 		return err
 	}
 	if err := s.readCredential(credential, ErrHeaderMalformed); err != nil {
@@ -59,16 +59,16 @@ func (s *Signature) readComponents(credential, signedHeaders, signature string) 
 	if err := s.readSignature(signature, ErrHeaderMalformed); err != nil {
 		return err
 	}
-	value, given := s.view.header(headerSHA256)
+	value, given := only(in.digest)
 	if !given {
 		return Faultf(ErrMissingHeader, "Missing required header for this request: x-amz-content-sha256")
 	}
-	return s.readPayload(value)
+	return s.readPayload(value, in)
 }
 
 // readDate reads X-Amz-Date or else Date, for Version 4 in the header.
-func (s *Signature) readDate() error {
-	if value, given := s.view.header("X-Amz-Date"); given {
+func (s *Signature) readDate(in *arrival) error {
+	if value, given := only(in.date); given {
 		if !s.readISO(value) {
 			return Faultf(ErrMissingDate, "AWS authentication requires a valid Date or x-amz-date header; x-amz-date is %s, where YYYYMMDD'T'HHMMSS'Z' is accepted.", quoted(value))
 		}

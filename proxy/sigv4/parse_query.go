@@ -3,7 +3,7 @@ package sigv4
 import "strings"
 
 // readQuery reads the arguments of a presigned request of Version 4.
-func (s *Signature) readQuery(args *arguments) error {
+func (s *Signature) readQuery(args *arguments, in *arrival) error {
 	s.Version, s.Place = V4, InQuery
 	for _, a := range [...]*argument{&args.algorithm, &args.credential, &args.date, &args.expires, &args.signedHeaders, &args.signature} {
 		if !a.given {
@@ -30,14 +30,14 @@ func (s *Signature) readQuery(args *arguments) error {
 	if err := s.readSignature(args.signature.value, ErrQueryMalformed); err != nil {
 		return err
 	}
-	return s.readQueryPayload(args)
+	return s.readQueryPayload(args, in)
 }
 
 // readQueryPayload finds what a presigned request says of its body: the query
 // argument, else the header, else nothing, which is UNSIGNED-PAYLOAD. Two that
 // differ are refused.
-func (s *Signature) readQueryPayload(args *arguments) error {
-	value, inHeader := s.view.header(headerSHA256)
+func (s *Signature) readQueryPayload(args *arguments, in *arrival) error {
+	value, inHeader := only(in.digest)
 	switch {
 	case args.contentSHA256.given && inHeader && args.contentSHA256.value != value:
 		return Faultf(ErrInvalidArgument, "X-Amz-Content-Sha256 in the query and the header x-amz-content-sha256 differ.")
@@ -46,5 +46,5 @@ func (s *Signature) readQueryPayload(args *arguments) error {
 	case !inHeader:
 		value = ValueUnsigned
 	}
-	return s.readPayload(value)
+	return s.readPayload(value, in)
 }

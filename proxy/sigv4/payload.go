@@ -1,7 +1,7 @@
 package sigv4
 
 import (
-	"encoding/hex"
+	"crypto/sha256"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,8 +33,21 @@ const (
 	EmptyDigest                = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 )
 
+// emptySum returns EmptyDigest.
+func emptySum() [sha256.Size]byte {
+	return [...]byte{
+		0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb, 0xf4, 0xc8, 0x99, 0x6f, 0xb9, 0x24,
+		0x27, 0xae, 0x41, 0xe4, 0x64, 0x9b, 0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55,
+	}
+}
+
+// SignsNoBody reports whether the signature says that the body is empty, by
+// its digest.
+func (s *Signature) SignsNoBody() bool { return s.Payload == Digest && s.Digest == emptySum() }
+
 // Names of headers as net/http has them.
 const (
+	headerDate          = "X-Amz-Date"
 	headerSHA256        = "X-Amz-Content-Sha256"
 	headerDecodedLength = "X-Amz-Decoded-Content-Length"
 	headerTrailer       = "X-Amz-Trailer"
@@ -59,7 +72,7 @@ func (p Payload) HasTrailer() bool {
 
 // readPayload reads the value of x-amz-content-sha256, and what belongs to
 // it: the decoded length and the names of the trailer.
-func (s *Signature) readPayload(value string) error {
+func (s *Signature) readPayload(value string, in *arrival) error {
 	s.payload = value
 	if s.Payload = s.payloadOf(value); s.Payload == NoPayloadMode {
 		if strings.HasPrefix(value, "STREAMING-AWS4-ECDSA") {
@@ -68,13 +81,13 @@ func (s *Signature) readPayload(value string) error {
 		return Faultf(ErrInvalidArgument, "x-amz-content-sha256 must be %s, %s, %s, %s or a valid sha256 value.",
 			ValueUnsigned, ValueSignedChunks, ValueSignedChunksTrailer, ValueUnsignedChunksTrailer)
 	}
-	if err := s.readTrailers(); err != nil {
+	if err := s.readTrailers(in.trailer); err != nil {
 		return err
 	}
 	if !s.Payload.Streams() {
 		return nil
 	}
-	return s.readDecodedLength()
+	return s.readDecodedLength(in.decodedLength)
 }
 
 func (s *Signature) payloadOf(value string) Payload {
@@ -88,18 +101,19 @@ func (s *Signature) payloadOf(value string) Payload {
 	case ValueUnsignedChunksTrailer:
 		return UnsignedChunksTrailer
 	}
-	if len(value) != 2*len(s.Digest) {
-		return NoPayloadMode
+	if value == EmptyDigest { // nearly all that have no body
+		s.Digest = emptySum()
+		return Digest
 	}
-	if _, err := hex.Decode(s.Digest[:], []byte(value)); err != nil {
+	if !readHex(&s.Digest, value) {
 		return NoPayloadMode
 	}
 	return Digest
 }
 
 // readDecodedLength reads how long the body is without its chunks' heads.
-func (s *Signature) readDecodedLength() error {
-	value, given := s.view.header(headerDecodedLength)
+func (s *Signature) readDecodedLength(values []string) error {
+	value, given := only(values)
 	if !given {
 		return Faultf(ErrMissingLength, "You must provide the x-amz-decoded-content-length HTTP header.")
 	}
@@ -113,8 +127,8 @@ func (s *Signature) readDecodedLength() error {
 
 // readTrailers reads x-amz-trailer. It may be there only if the payload has a
 // trailer: it need not be signed, and must not change how a body is read.
-func (s *Signature) readTrailers() error {
-	value, given := s.view.header(headerTrailer)
+func (s *Signature) readTrailers(values []string) error {
+	value, given := only(values)
 	if !given {
 		return nil
 	}

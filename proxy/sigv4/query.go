@@ -130,23 +130,48 @@ func (s *Signature) Strip(query string) string {
 	if s.Place != InQuery {
 		return query
 	}
+	// What is kept is nearly always nothing, or one piece of the query.
+	begin, end, pieces := 0, 0, 0
+	for from := 0; from <= len(query); {
+		pair, _, _ := cut(query[from:], '&')
+		if !s.isAuthentication(pair) {
+			if pieces == 0 || from != end+1 {
+				begin, pieces = from, pieces+1
+			}
+			end = from + len(pair)
+		}
+		from += len(pair) + 1
+	}
+	if pieces > 1 {
+		return s.stripPieces(query)
+	}
+	return query[begin:end]
+}
+
+// stripPieces is Strip where more than one piece of the query is kept.
+func (s *Signature) stripPieces(query string) string {
 	kept := make([]string, 0, strings.Count(query, "&")+1)
 	for pair := range strings.SplitSeq(query, "&") {
-		name, _, _ := cut(pair, '=')
-		if !s.authenticates(decodeQuery(name)) {
+		if !s.isAuthentication(pair) {
 			kept = append(kept, pair)
 		}
 	}
 	return strings.Join(kept, "&")
 }
 
-// authenticates reports whether an argument is part of the authentication.
-func (s *Signature) authenticates(name string) bool {
-	var none arguments
+// isAuthentication reports whether an argument is part of the authentication.
+func (s *Signature) isAuthentication(pair string) bool {
+	name, _, _ := cut(pair, '=')
+	name = decodeQuery(name)
 	if s.Version == V2 {
-		return none.slot2(name) != nil
+		return name == argAccessKey2 || name == argSignature2 || name == argExpires2
 	}
-	return name == argSecurityToken || none.slot(name) != nil && none.slot2(name) == nil
+	switch name {
+	case argAlgorithm, argCredential, argDate, argExpires, argSignedHeaders, argSignature, argContentSHA256, argSecurityToken:
+		return true
+	default:
+		return false
+	}
 }
 
 // securityToken is the refusal of session tokens. AWS: "Making requests using

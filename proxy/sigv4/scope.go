@@ -1,7 +1,6 @@
 package sigv4
 
 import (
-	"encoding/hex"
 	"slices"
 	"strconv"
 	"strings"
@@ -87,12 +86,7 @@ func isHeaderName(s string) bool { return s != "" && lengthOf(s, tokenChar) == l
 
 // readSignature reads 64 hex digits in lower case.
 func (s *Signature) readSignature(digits string, kind error) error {
-	valid := len(digits) == 2*len(s.mac) && !hasUpperCase(digits)
-	if valid {
-		_, err := hex.Decode(s.mac[:], []byte(digits))
-		valid = err == nil
-	}
-	if !valid {
+	if !readHex(&s.mac, digits) || hasUpperCase(digits) {
 		return Faultf(kind, "The signature is malformed: it must be %d hex digits in lower case.", 2*len(s.mac))
 	}
 	s.signature = digits

@@ -28,29 +28,23 @@ func (s *Signer) Sign(now time.Time, v *View, payload string) *Seed {
 	if v.Header == nil {
 		v.Header = make(map[string][]string)
 	}
-	out := &outcome{values: [3]string{1: payload}}
-	v.Header["X-Amz-Date"], v.Header[headerSHA256] = out.values[0:1:1], out.values[1:2:2]
+	at := s.moment(now)
+	out := &outcome{values: [3]string{at.date, payload}}
+	v.Header[headerDate], v.Header[headerSHA256] = out.values[0:1:1], out.values[1:2:2]
 	m := message{
 		method: v.Method, host: v.Host, path: v.Path, query: v.Query, header: v.Header, length: v.ContentLength,
 		payload: payload, reading: reading{plus: ' '},
 	}
 	var space [fewHeaders]string
 	m.signed = m.namesToSign(space[:0])
-	var text strings.Builder
-	date, scope := s.write(&text, now, m.signed)
-	out.values[0] = date
-	key := s.key(date)
-	c := s.Keys.scratch()
-	defer s.Keys.give(c)
+	c := borrow()
+	defer c.giveBack()
 	digest, _ := c.digest(&m)
-	sum := key.sum(c.stringToSign(digest, date, scope))
-	var digits [2 * sha256.Size]byte
-	hex.Encode(digits[:], sum[:])
-	text.Write(digits[:])
-	whole := text.String()
-	out.values[2] = whole[len(date):]
+	sum := at.sign(c, digest)
+	whole := string(c.authorization(at, m.signed, sum))
+	out.values[2] = whole
 	v.Header["Authorization"] = out.values[2:3:3]
-	out.seed = Seed{MAC: key.mac, Value: whole[len(whole)-len(digits):], Date: date, Scope: scope}
+	out.seed = Seed{MAC: at.key.mac, Value: whole[len(whole)-2*len(sum):], Date: at.date, Scope: at.scope}
 	return &out.seed
 }
 
@@ -61,36 +55,16 @@ type outcome struct {
 	seed   Seed
 }
 
-// write begins an empty text with the date and the value of Authorization up
-// to the signature, for which there is room. The results are parts of it.
-func (s *Signer) write(b *strings.Builder, now time.Time, names []string) (date, scope string) {
-	const begin, middle, end = algorithm + " Credential=", ", SignedHeaders=", ", Signature="
-	var space [2 * len(isoBasic)]byte
-	iso := appendISO(space[:0], now)
-	size := len(iso) + len(begin) + len(s.AccessKey) + len("/") + len(isoDay) + len("/") + len(s.Region) + len(scopeEnd) +
-		len(middle) + len(names) + len(end) + 2*sha256.Size
-	for _, name := range names {
-		size += len(name)
-	}
-	b.Grow(size)
-	b.Write(iso)
-	b.WriteString(begin)
-	b.WriteString(s.AccessKey)
-	b.WriteByte('/')
-	start := b.Len()
-	b.Write(iso[:len(isoDay)])
-	b.WriteByte('/')
-	b.WriteString(s.Region)
-	b.WriteString(scopeEnd)
-	date, scope = b.String()[:len(iso)], b.String()[start:]
-	separator := middle
-	for _, name := range names {
-		b.WriteString(separator)
-		b.WriteString(name)
-		separator = ";"
-	}
-	b.WriteString(end)
-	return date, scope
+// authorization returns the value of the header Authorization, valid until
+// the next use of the scratch.
+func (c *scratch) authorization(at *moment, names []string, sum [sha256.Size]byte) []byte {
+	b := append(c.buf[:0], at.credential...)
+	b = append(b, ", SignedHeaders="...)
+	b = appendNames(b, names)
+	b = append(b, ", Signature="...)
+	b = appendHex(b, &sum)
+	c.buf = b
+	return b
 }
 
 // SignString signs a text as it is, such as the base64 of a form's policy. It
@@ -118,12 +92,11 @@ func (s *Signer) scope(date string) string {
 // that is not canonical, or has no value, could not be found again.
 func (m *message) namesToSign(names []string) []string {
 	names = append(names, "host")
-	for name := range m.header {
-		plain := plainName(name)
-		if plain == "" {
+	for name, values := range m.header {
+		if len(values) == 0 {
 			continue
 		}
-		if _, found := m.values(plain); found && !slices.Contains(names, plain) {
+		if plain := plainName(name); plain != "" {
 			names = append(names, plain)
 		}
 	}
@@ -132,7 +105,7 @@ func (m *message) namesToSign(names []string) []string {
 }
 
 // plainName returns the name in lower case of a header that Sign signs, "" of
-// others.
+// others, and of one that is not in canonical form.
 func plainName(name string) string {
 	switch name {
 	case "Content-Md5":
@@ -141,14 +114,20 @@ func plainName(name string) string {
 		return "content-type"
 	case "Range":
 		return "range"
-	case "X-Amz-Date":
+	case "X-Amz-Checksum-Mode":
+		return "x-amz-checksum-mode"
+	case headerDate:
 		return "x-amz-date"
 	case headerSHA256:
 		return "x-amz-content-sha256"
 	default:
-		if isAmazon(name) {
-			return strings.ToLower(name)
+		if !isAmazon(name) {
+			return ""
 		}
-		return ""
+		plain := strings.ToLower(name)
+		if !isCanonicalOf(name, plain) {
+			return ""
+		}
+		return plain
 	}
 }

@@ -2,7 +2,6 @@ package sigv4
 
 import (
 	"crypto/sha256"
-	"net/http"
 	"strings"
 	"time"
 )
@@ -26,7 +25,8 @@ const (
 )
 
 // Signature is how a request says it was signed: what Parse read, all of it a
-// claim until Verify. It does not change. The zero Signature verifies nothing.
+// claim until Verify. Nothing of it changes until the next Read, and it must
+// not be copied. The zero Signature verifies nothing.
 type Signature struct {
 	Version   Version
 	Place     Place
@@ -63,35 +63,59 @@ type Signature struct {
 	payload   string             // of the canonical request
 	few       [fewHeaders]string // where SignedHeaders are when they are not more
 	mac       [sha256.Size]byte  // decoded signature; of V2 the first sha1.Size bytes
+	unsigned  string             // an x-amz-* header that had to be signed, empty = none
 }
 
 // Parse reads how a request says it was signed. Nothing is verified yet.
 // A request without a signature is ErrNoSignature, with more than one
 // ErrMechanisms; the other kinds say what cannot be read.
 func Parse(v View) (*Signature, error) {
-	if err := checkSingle(v.Header); err != nil {
-		return nil, err
-	}
-	if !validEscapes(v.Path) || !validEscapes(v.Query) {
-		return nil, Faultf(ErrURI, "Couldn't parse the specified URI: a %% must be followed by two hex digits.")
-	}
-	var args arguments
-	if v.Query != "" {
-		var err error
-		if args, err = argumentsOf(v.Query); err != nil {
-			return nil, err
-		}
-	}
-	s := &Signature{view: v, DecodedLength: -1}
-	if err := s.read(&args); err != nil {
+	s := &Signature{}
+	if err := s.Read(v); err != nil {
 		return nil, err
 	}
 	return s, nil
 }
 
+// Read is Parse into memory that the caller has, such as that of an earlier
+// request that is over. Nothing stays of what s was. After an error s is the
+// zero Signature.
+func (s *Signature) Read(v View) error {
+	var space [usualAmazon]string
+	in := arrivalOf(v.Header, space[:0])
+	*s = Signature{view: v, DecodedLength: -1}
+	if err := s.readAll(&in); err != nil {
+		*s = Signature{}
+		return err
+	}
+	if s.Version == V4 {
+		s.unsigned = in.unsigned(s)
+	}
+	return nil
+}
+
+// readAll reads the request of the view.
+func (s *Signature) readAll(in *arrival) error {
+	if err := in.checkSingle(); err != nil {
+		return err
+	}
+	v := &s.view
+	if !validEscapes(v.Path) || !validEscapes(v.Query) {
+		return Faultf(ErrURI, "Couldn't parse the specified URI: a %% must be followed by two hex digits.")
+	}
+	var args arguments
+	if v.Query != "" {
+		var err error
+		if args, err = argumentsOf(v.Query); err != nil {
+			return err
+		}
+	}
+	return s.read(&args, in)
+}
+
 // read chooses the one place and version.
-func (s *Signature) read(args *arguments) error {
-	values := s.view.Header["Authorization"]
+func (s *Signature) read(args *arguments, in *arrival) error {
+	values := in.authorization
 	places := 0
 	for _, present := range [...]bool{len(values) > 0, args.version4(), args.version2()} {
 		if present {
@@ -103,25 +127,25 @@ func (s *Signature) read(args *arguments) error {
 	}
 	switch {
 	case args.version4():
-		return s.readQuery(args)
+		return s.readQuery(args, in)
 	case args.version2():
 		return s.readQuery2(args)
 	case len(values) == 1 && isAWS(values[0]):
-		return s.readAuthorization(values[0], args)
+		return s.readAuthorization(values[0], args, in)
 	default:
 		return Faultf(ErrNoSignature, "The request is not signed.")
 	}
 }
 
 // readAuthorization reads the header of any version.
-func (s *Signature) readAuthorization(value string, args *arguments) error {
+func (s *Signature) readAuthorization(value string, args *arguments, in *arrival) error {
 	if len(value) > maxAuthorization {
 		return Faultf(ErrHeaderMalformed, "The authorization header is %d bytes long; at most %d are accepted.", len(value), maxAuthorization)
 	}
 	scheme, rest, _ := cut(value, ' ')
 	switch {
 	case scheme == algorithm:
-		return s.readHeader(rest)
+		return s.readHeader(rest, in)
 	case scheme == "AWS":
 		if args.hoisted {
 			return Faultf(ErrHeadersNotSigned, "A query argument beginning with x-amz- is not signed by Signature Version 2 in the Authorization header.")
@@ -132,24 +156,6 @@ func (s *Signature) readAuthorization(value string, args *arguments) error {
 	default:
 		return Faultf(ErrInvalidArgument, "Unsupported Authorization Type %s; %s is accepted.", quoted(scheme), algorithm)
 	}
-}
-
-// checkSingle refuses second values of the headers that decide how a request
-// is read: two readers could take different ones. The session token is
-// refused here too, before anything else is said of the request.
-func checkSingle(h http.Header) error {
-	for _, name := range [...]string{"X-Amz-Date", headerSHA256, "Content-Length", headerDecodedLength, headerTrailer} {
-		if len(h[name]) > 1 {
-			return Faultf(ErrInvalidArgument, "The header %s is there %d times; once is accepted.", name, len(h[name]))
-		}
-	}
-	if len(h["Host"]) > 0 {
-		return Faultf(ErrInvalidArgument, "The header Host is there more than once; once is accepted.")
-	}
-	if len(h[argSecurityToken]) > 0 {
-		return securityToken()
-	}
-	return nil
 }
 
 // Covers reports whether a header was signed, by its name in any case. Version

@@ -65,17 +65,17 @@ func (s *Signature) readKey2(accessKey, signature string, kind error) error {
 }
 
 // verify2 compares the signature of Version 2.
-func (s *Signature) verify2(secret tokens.Secret) (*Seed, error) {
+func (s *Signature) verify2(secret tokens.Secret) error {
 	text, err := s.stringToSign2()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	h := hmac.New(sha1.New, []byte(secret.Reveal()))
 	h.Write([]byte(text))
 	if !hmac.Equal(h.Sum(nil), s.mac[:sha1.Size]) {
-		return nil, mismatch()
+		return mismatch()
 	}
-	return &Seed{}, nil
+	return nil
 }
 
 // field2 is one x-amz-* header or sub-resource of the string to sign.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"net/http/httptrace"
 	"net/textproto"
@@ -33,8 +32,9 @@ type attempt struct {
 	ex       *exchange
 	url      url.URL
 	trace    httptrace.ClientTrace
-	began    atomic.Bool  // the first byte of an answer came
-	wrote    atomic.Int64 // when the request was sent, since the exchange began; 0 = not yet
+	began    atomic.Bool     // the first byte of an answer came
+	wrote    atomic.Int64    // when the request was sent, since the exchange began; 0 = not yet
+	ctx      context.Context // of the round trip and of the answer's body
 	cancel   context.CancelCauseFunc
 	timedOut bool        // the head was late; guarded by ex.mu
 	stale    atomic.Bool // the connection had been idle before
@@ -49,16 +49,14 @@ type attempt struct {
 // roundTrip sends the request to s and returns the head of its answer.
 func (a *attempt) roundTrip(s *server) (*http.Response, error) {
 	ex := a.ex
+	ctx, cancel := context.WithCancelCause(ex.client)
+	a.ctx, a.cancel = ctx, cancel
+	ex.useTransport(a)
+	if err := ex.out.Cut.bind(cancel); err != nil {
+		return nil, err
+	}
 	ex.sign(s)
 	in := ex.out.Request
-	ctx, cancel := context.WithCancelCause(ex.client)
-	a.cancel = cancel
-	ex.mu.Lock()
-	ex.attempt = a
-	ex.mu.Unlock()
-	if ex.isPlain(s) {
-		return a.roundTripPlain(ctx, s)
-	}
 	if err := setTarget(&a.url, s.url, ex.out.Target, in.Host); err != nil {
 		return nil, err
 	}
@@ -68,6 +66,9 @@ func (a *attempt) roundTrip(s *server) (*http.Response, error) {
 	a.trace.Got1xxResponse = a.informational
 	req := in.WithContext(httptrace.WithClientTrace(ctx, &a.trace))
 	req.URL = &a.url
+	// The Transport may go on reading it when the exchange is over and whoever
+	// made it uses its memory for another.
+	req.Header = in.Header.Clone()
 	// What a request that was received still carries would change what is sent.
 	req.Proto, req.ProtoMajor, req.ProtoMinor = "HTTP/1.1", 1, 1
 	req.Close, req.TransferEncoding, req.GetBody = false, nil, nil
@@ -121,16 +122,6 @@ func (a *attempt) gotConn(info httptrace.GotConnInfo) {
 	}
 }
 
-// extra allows the first attempt of an exchange one more if it met a
-// connection that the server may have closed just then, as every server does
-// with idle ones.
-func (a *attempt) extra() int {
-	if a.stale.Load() && a.ex.report.Attempts == 1 {
-		return 1
-	}
-	return 0
-}
-
 // settle lets a waiting body go. The caller holds ex.mu.
 func (a *attempt) settle() {
 	if a.proceed != nil && !a.said {
@@ -149,20 +140,12 @@ func (a *attempt) informational(code int, header textproto.MIMEHeader) error {
 	if a.infos++; a.infos > maxInformational {
 		return errTooManyInformational
 	}
-	if a.over || code == http.StatusContinue || !ex.out.Request.ProtoAtLeast(1, 1) {
+	if a.over {
 		return nil
 	}
 	h := http.Header(header)
 	removeHopByHop(h)
-	if ex.out.Response != nil {
-		ex.out.Response(code, h)
-	}
-	dst := ex.w.Header()
-	kept := maps.Clone(dst)
-	maps.Copy(dst, h)
-	ex.w.WriteHeader(code)
-	clear(dst)
-	maps.Copy(dst, kept)
+	ex.inform(code, h)
 	return nil
 }
 

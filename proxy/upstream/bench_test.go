@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"tollgate/proxy/upstream"
 )
@@ -82,6 +83,8 @@ type sink struct{ header http.Header }
 func (s *sink) Header() http.Header         { return s.header }
 func (s *sink) WriteHeader(int)             {}
 func (s *sink) Write(p []byte) (int, error) { return len(p), nil }
+
+func (s *sink) SetWriteDeadline(time.Time) error { return nil }
 
 // BenchmarkForwardAlone leaves client and front server out, and has a server
 // that allocates nothing, so that the allocations are the forwarder's own.

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
+	"maps"
 	"net/http"
 	"slices"
 	"sync"
@@ -24,8 +24,14 @@ type exchange struct {
 	start  time.Time
 	report Report
 
-	client context.Context // of the request as it came
-	body   *requestBody    // nil if the request has no body
+	client  context.Context // of the request as it came
+	body    *requestBody    // nil if the request has no body
+	line    line            // to a server, for plain requests
+	writeBy time.Time       // the client's limit for taking what is written; zero = none was set
+
+	// shared says that net/http.Transport was used, which may hold on to the
+	// exchange for longer than it lasts. All below is for that.
+	shared bool
 
 	// moved counts reads and writes of the bodies; the idle watch compares.
 	moved atomic.Uint32
@@ -43,37 +49,58 @@ type exchange struct {
 	answer   *http.Response
 	headHeld bool
 	stalled  error
-	ended    bool
+	over     bool
+}
+
+// try is what came of an attempt.
+type try struct {
+	began   bool     // the first byte of an answer came
+	stale   bool     // the connection had been idle before
+	late    bool     // the head of the answer did not come in time
+	attempt *attempt // of the Transport; nil = it was not used
 }
 
 // run carries the request over and the answer back.
 func (ex *exchange) run() error {
-	ex.prepare()
 	defer ex.finish()
-	resp, err := ex.obtain()
+	ex.prepare()
+	answer, err := ex.obtain()
 	if err != nil {
 		return err
 	}
-	ex.report.FirstByte = time.Since(ex.start)
-	if resp.StatusCode == http.StatusSwitchingProtocols {
-		return ex.switchProtocols(resp)
+	if answer == nil {
+		return ex.deliver()
 	}
-	return ex.relay(resp)
+	ex.report.FirstByte = time.Since(ex.start)
+	if answer.StatusCode == http.StatusSwitchingProtocols {
+		return ex.switchProtocols(answer)
+	}
+	return ex.relay(answer)
 }
 
 // prepare makes what all attempts share.
 func (ex *exchange) prepare() {
 	r := ex.out.Request
 	ex.client = r.Context()
-	if r.Header == nil {
-		r.Header = make(http.Header)
-	}
-	tidy(r.Header, ex.out.Upgrade)
 	if r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0 {
 		ex.body = &requestBody{src: r.Body, length: r.ContentLength}
 		ex.body.expected = httpguts.HeaderValuesContainsToken(r.Header["Expect"], "100-continue")
 	}
-	ex.startWatch()
+}
+
+// useTransport prepares for an attempt that net/http makes.
+func (ex *exchange) useTransport(a *attempt) {
+	if !ex.shared {
+		ex.shared = true
+		if ex.out.Request.Header == nil {
+			ex.out.Request.Header = make(http.Header)
+		}
+		tidy(ex.out.Request.Header, ex.out.Upgrade)
+		ex.startWatch()
+	}
+	ex.mu.Lock()
+	ex.attempt = a
+	ex.mu.Unlock()
 }
 
 // sign lets the request be signed for a server. What an earlier attempt was
@@ -115,16 +142,33 @@ func tidy(h http.Header, upgrade string) {
 // finish ends the watch, and the reading of the request body, which must not
 // outlive Forward.
 func (ex *exchange) finish() {
-	ex.endWatch()
-	if ex.attempt != nil {
+	ex.hangUp()
+	if ex.line.unbind != nil {
+		ex.line.unbind()
+	}
+	if ex.shared {
+		ex.endWatch()
 		ex.attempt.cancel(nil)
 	}
+	_ = ex.out.Cut.letGo()
 	if ex.body != nil {
-		ex.body.retire(ex.w, ex.client.Err())
+		ex.body.retire(ex.w, ex.ended())
 	}
 }
 
-// obtain asks servers in turn until one begins an answer.
+// ended returns why the exchange was ended from outside, nil if it was not.
+func (ex *exchange) ended() error {
+	if cut := ex.out.cut(); cut != nil {
+		return cut
+	}
+	if gone := ex.client.Err(); gone != nil {
+		return clientError(gone)
+	}
+	return nil
+}
+
+// obtain asks servers in turn until one begins an answer, which is nil if it
+// came over a line of our own.
 func (ex *exchange) obtain() (*http.Response, error) {
 	var tried uint64
 	for {
@@ -133,33 +177,70 @@ func (ex *exchange) obtain() (*http.Response, error) {
 		s := ex.up.servers[i]
 		ex.report.Server = s.name
 		ex.report.Attempts++
-		a := &attempt{ex: ex}
-		resp, err := a.roundTrip(s)
+		answer, t, err := ex.try(s)
 		if err == nil {
 			s.answered()
-			return resp, nil
+			return answer, nil
 		}
-		a.cancel(nil)
-		cause := ex.cause(a, err)
-		if ex.client.Err() != nil || !errors.Is(cause, ErrUnreachable) && !errors.Is(cause, ErrTimeout) {
+		cause := ex.cause(&t, err)
+		if ex.ended() != nil || !errors.Is(cause, ErrUnreachable) && !errors.Is(cause, ErrTimeout) {
 			return nil, cause // not for want of a server
 		}
-		if !a.began.Load() {
+		if !t.began {
 			s.failed()
 		}
-		if ex.report.Attempts >= min(maxAttempts, len(ex.up.servers)+a.extra()) || !ex.mayRepeat(a, err, cause) {
-			return nil, cause
-		}
-		if a.extra() > 0 {
+		extra := 0
+		if t.stale && ex.report.Attempts == 1 {
+			// The server may have closed the connection just then, as every
+			// server does with idle ones.
+			extra = 1
 			tried &^= 1 << (i & 63)
+		}
+		if ex.report.Attempts >= min(maxAttempts, len(ex.up.servers)+extra) || !ex.mayRepeat(&t, err, cause) {
+			return nil, cause
 		}
 	}
 }
 
+// try sends the request to s and waits for the head of the answer.
+func (ex *exchange) try(s *server) (*http.Response, try, error) {
+	if ex.isPlain(s) {
+		t, err := ex.converse(s)
+		if err == nil {
+			ex.line.now = time.Now()
+			ex.report.FirstByte = ex.line.now.Sub(ex.start)
+		}
+		return nil, t, err
+	}
+	a := &attempt{ex: ex}
+	answer, err := a.roundTrip(s)
+	if err != nil {
+		a.cancel(nil)
+	}
+	return answer, try{a.began.Load(), a.stale.Load(), ex.late(a), a}, err
+}
+
+// inform passes an informational answer on, but for 100, which the client is
+// sent as soon as its body is read. The header is without hop-by-hop fields.
+func (ex *exchange) inform(status int, h http.Header) {
+	if status == http.StatusContinue || !ex.out.Request.ProtoAtLeast(1, 1) {
+		return
+	}
+	if ex.out.Response != nil {
+		ex.out.Response(status, h)
+	}
+	dst := ex.w.Header()
+	kept := maps.Clone(dst)
+	maps.Copy(dst, h)
+	ex.w.WriteHeader(status)
+	clear(dst)
+	maps.Copy(dst, kept)
+}
+
 // cause says why an attempt failed.
-func (ex *exchange) cause(a *attempt, err error) error {
-	if gone := ex.client.Err(); gone != nil {
-		return clientError(gone)
+func (ex *exchange) cause(t *try, err error) error {
+	if ended := ex.ended(); ended != nil {
+		return ended
 	}
 	if ex.body != nil {
 		if bad := ex.body.fault(); bad != nil {
@@ -169,16 +250,14 @@ func (ex *exchange) cause(a *attempt, err error) error {
 	if stalled := ex.stall(); stalled != nil {
 		return stalled
 	}
-	if ex.late(a) {
-		return fmt.Errorf("%w: no answer within %s", ErrTimeout, ex.up.cfg.Timeouts.FirstByte)
-	}
-	var timeout net.Error
 	switch {
+	case t.late:
+		return fmt.Errorf("%w: no answer within %s", ErrTimeout, ex.up.cfg.Timeouts.FirstByte)
 	case errors.Is(err, ErrBadRequest):
 		return err
-	case errors.As(err, &timeout) && timeout.Timeout():
+	case isTimeout(err):
 		return fmt.Errorf("%w: %w", ErrTimeout, err)
-	case a.began.Load():
+	case t.began:
 		return fmt.Errorf("%w: %w", ErrBadAnswer, err)
 	case !sendable(ex.out.Request):
 		return fmt.Errorf("%w: %w", ErrBadRequest, err)
@@ -216,8 +295,8 @@ func validFields(h http.Header) bool {
 // answer came, none of the body was taken, and the method allows it
 // (RFC 9110, 9.2.2). What timed out may be repeated only if it is safe or never
 // reached the server, which may else be at it yet.
-func (ex *exchange) mayRepeat(a *attempt, err, cause error) bool {
-	if a.began.Load() || ex.body != nil && !ex.body.untouched(a) {
+func (ex *exchange) mayRepeat(t *try, err, cause error) bool {
+	if t.began || ex.body != nil && !ex.body.untouched(t.attempt) {
 		return false
 	}
 	switch ex.out.Request.Method {

@@ -1,17 +1,10 @@
 package upstream
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
-	"net/textproto"
-	"slices"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/net/http/httpguts"
@@ -19,15 +12,14 @@ import (
 
 // A plain request goes over a connection of our own, written and read by the
 // goroutine that serves the client: net/http.Transport hands each request to
-// two other goroutines, which costs more than all the rest. Answers are read
-// by net/http all the same. What is not plain is the Transport's.
+// two other goroutines, which costs more than all the rest. What is not plain
+// is the Transport's.
 
-// errHeadTooLarge: the answer's head does not end in time.
-var errHeadTooLarge = fmt.Errorf("head of more than %d bytes", maxAnswerHead)
+// errSwitched refuses a change of protocol.
+var errSwitched = errors.New("switched to a protocol that nobody asked for")
 
 // isPlain reports whether a request can take a connection of our own: nothing
-// follows its head, and it may be sent again if the connection turns out to
-// be dead (RFC 9110, 9.2.2).
+// follows its head.
 func (ex *exchange) isPlain(s *server) bool {
 	r := ex.out.Request
 	if ex.body != nil || ex.out.Upgrade != "" || s.url.Scheme != "http" || len(r.Header["Expect"]) > 0 {
@@ -35,214 +27,277 @@ func (ex *exchange) isPlain(s *server) bool {
 	}
 	switch r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodDelete, "PROPFIND":
-		return httpguts.ValidHostHeader(r.Host) && sendable(r) // or the Transport says what is wrong with it
+		return httpguts.ValidHostHeader(r.Host) // or the Transport says what is wrong with it
 	}
 	return false
 }
 
-// plainConn is a connection for plain requests.
-type plainConn struct {
-	net.Conn
-	buffer    *bufio.Reader // over limited
-	limited   headReader
-	idleSince time.Time
+// line is an exchange's hold on a connection of our own.
+type line struct {
+	conn   *plainConn // nil = none
+	server *server
+	halt   *Cut // what ends the exchange; nil = nothing does
+	unbind func() bool
+	in     inbox
+	letter letter
+	head   answerHead
+	chunks chunks
+	infos  int
+	vague  bool      // an informational answer left doubts
+	now    time.Time // of late
 }
 
-// headReader bounds what is read while the head of an answer is.
-type headReader struct {
-	conn net.Conn
-	left int // bytes; negative = no bound
-}
-
-func (r *headReader) Read(p []byte) (int, error) {
-	switch {
-	case r.left == 0:
-		return 0, errHeadTooLarge
-	case r.left > 0 && len(p) > r.left:
-		p = p[:r.left]
+// watchClient lets the end of the request's context end the exchange, if that
+// context can end.
+func (ex *exchange) watchClient() error {
+	l := &ex.line
+	if l.halt != nil || l.unbind != nil {
+		return nil
 	}
-	n, err := r.conn.Read(p)
-	if r.left > 0 {
-		r.left -= n
+	ctx := ex.client
+	if ctx.Done() == nil {
+		l.halt = ex.out.Cut
+		return nil
 	}
-	return n, err
+	halt := new(Cut) // its own: the function below may still be about to run when the exchange is over
+	l.halt = halt
+	l.unbind = context.AfterFunc(ctx, func() { halt.Now(ctx.Err()) })
+	return ex.out.Cut.bind(halt.Now)
 }
 
-func newPlainConn(conn net.Conn) *plainConn {
-	c := &plainConn{Conn: conn}
-	c.limited.conn = conn
-	c.buffer = bufio.NewReader(&c.limited)
-	return c
-}
-
-// roundTripPlain sends the request and returns the head of its answer.
-func (a *attempt) roundTripPlain(ctx context.Context, s *server) (*http.Response, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
+// converse sends the request to s over a connection of our own and reads the
+// head of the answer.
+func (ex *exchange) converse(s *server) (try, error) {
+	l := &ex.line
+	t := try{}
+	if err := ex.ended(); err != nil {
+		return t, err
 	}
-	c, err := a.connect(ctx, s)
+	if err := ex.watchClient(); err != nil {
+		return t, err
+	}
+	ex.sign(s)
+	l.letter.lent = headBuffers.Get().(*[pieceSize]byte)
+	defer l.letter.giveBack()
+	var err error
+	if l.letter.left, err = appendHead(l.letter.lent[:0], ex.out, s.url.Host); err != nil {
+		return t, err
+	}
+	l.now = ex.start
+	if ex.report.Attempts > 1 {
+		l.now = time.Now()
+	}
+	before := l.in.everything
+	if err = ex.ask(s, &t); err == nil {
+		err = ex.readHead()
+	}
+	t.began = l.in.everything > before
 	if err != nil {
-		return nil, err
-	}
-	stop := context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })
-	response, err := a.converse(c, s)
-	if err != nil {
-		stop()
-		_ = c.Close()
-		if a.stale.Load() {
+		t.late = isTimeout(err) && l.conn != nil
+		ex.hangUp()
+		if t.stale {
 			s.plain.drop() // the others are no better
 		}
-		return nil, err
 	}
-	body := &plainBody{body: response.Body, conn: c, pool: &s.plain, stop: stop, mayKeep: !response.Close}
-	if response.Body == http.NoBody {
-		body.end(keepConn)
-	} else {
-		response.Body = body
+	return t, err
+}
+
+// ask sends the letter over an idle connection, or over a new one, and waits
+// for the first bytes of the answer.
+func (ex *exchange) ask(s *server, t *try) error {
+	for {
+		from, err := ex.connect(s)
+		if err != nil {
+			return err
+		}
+		l := &ex.line
+		t.stale = from == wireListen
+		if err := ex.expect(ex.up.cfg.Timeouts.FirstByte); err != nil {
+			return err
+		}
+		switch err = l.conn.ask(&l.letter, from); {
+		case errors.Is(err, errNotAllSent):
+			return ex.sendRest()
+		case !errors.Is(err, errSpoke):
+			return err
+		}
+		ex.hangUp()
 	}
-	return response, nil
+}
+
+// sendRest sends what is left of the letter and waits for the first bytes of
+// the answer.
+func (ex *exchange) sendRest() error {
+	l := &ex.line
+	if err := l.halt.limitWrite(l.conn.Conn, l.now.Add(ex.up.cfg.Timeouts.FirstByte)); err != nil {
+		return err
+	}
+	if _, err := l.conn.Write(l.letter.left); err != nil {
+		return err
+	}
+	l.letter.giveBack()
+	if err := l.halt.limitWrite(l.conn.Conn, time.Time{}); err != nil {
+		return err
+	}
+	l.now = time.Now()
+	if err := ex.expect(ex.up.cfg.Timeouts.FirstByte); err != nil {
+		return err
+	}
+	return l.conn.receive()
 }
 
 // connect takes an idle connection, or makes one. A second attempt does not
 // trust the idle ones any more.
-func (a *attempt) connect(ctx context.Context, s *server) (*plainConn, error) {
-	if a.ex.report.Attempts == 1 {
-		if c := s.plain.take(); c != nil {
-			a.stale.Store(true)
-			return c, nil
+func (ex *exchange) connect(s *server) (wireStage, error) {
+	l := &ex.line
+	if ex.report.Attempts == 1 {
+		if c := s.plain.take(l.now); c != nil {
+			return wireListen, ex.hold(s, c)
 		}
+	}
+	ctx, cancel := context.WithCancelCause(ex.client)
+	defer cancel(nil)
+	if err := l.halt.bind(cancel); err != nil {
+		return wireSend, err
 	}
 	conn, err := s.dial(ctx, "tcp", hostPort(s.url))
 	if err != nil {
-		return nil, &dialError{err}
+		_ = l.halt.letGo()
+		return wireSend, &dialError{err}
 	}
-	return newPlainConn(conn), nil
+	l.now = time.Now()
+	return wireSend, ex.hold(s, newPlainConn(conn))
 }
 
-// headBuffers lends the buffers in which heads are put together.
-var headBuffers = sync.Pool{New: func() any { return new([]byte) }}
-
-// converse writes the request's head and reads the answer's.
-func (a *attempt) converse(c *plainConn, s *server) (*http.Response, error) {
-	buffer := headBuffers.Get().(*[]byte)
-	defer headBuffers.Put(buffer)
-	*buffer = appendHead((*buffer)[:0], a.ex.out, s.url.Host)
-	if _, err := c.Write(*buffer); err != nil {
-		return nil, err
+// hold makes c the connection of the exchange.
+func (ex *exchange) hold(s *server, c *plainConn) error {
+	l := &ex.line
+	if err := l.halt.hold(c.Conn); err != nil {
+		_ = c.Close()
+		return err
 	}
-	a.wrote.Store(int64(max(time.Since(a.ex.start), 1)))
-	c.limited.left = maxAnswerHead
-	if _, err := c.buffer.Peek(1); err != nil {
-		return nil, err
-	}
-	a.firstByte()
-	for {
-		response, err := http.ReadResponse(c.buffer, a.ex.out.Request)
-		if err != nil {
-			return nil, err
-		}
-		switch {
-		case response.StatusCode == http.StatusSwitchingProtocols:
-			return nil, errors.New("switched to a protocol that nobody asked for")
-		case response.StatusCode < 200 && response.StatusCode >= 100:
-			if err := a.informational(response.StatusCode, textproto.MIMEHeader(response.Header)); err != nil {
-				return nil, err
-			}
-		default:
-			c.limited.left = -1
-			return response, nil
-		}
-	}
-}
-
-// appendHead appends the head of the request as RFC 9112 has it. The host is
-// that of the server if the request names none.
-func appendHead(b []byte, out *Outgoing, host string) []byte {
-	if out.Request.Host != "" {
-		host = out.Request.Host
-	}
-	b = append(b, out.Request.Method...)
-	b = append(b, ' ')
-	b = append(b, out.Target...)
-	b = append(b, " HTTP/1.1\r\nHost: "...)
-	b = append(b, host...)
-	b = append(b, "\r\n"...)
-	var few [24]string // more go to the heap
-	names := few[:0]
-	for name := range out.Request.Header {
-		if !framing(name) {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names) // as net/http writes them
-	for _, name := range names {
-		for _, value := range out.Request.Header[name] {
-			b = append(b, name...)
-			b = append(b, ": "...)
-			b = append(b, value...)
-			b = append(b, "\r\n"...)
-		}
-	}
-	return append(b, "\r\n"...)
-}
-
-// framing reports whether a header says where a request goes or how long it
-// is. That is for whoever writes the request to say, and a plain one has no
-// body.
-func framing(name string) bool {
-	switch name {
-	case "Host", "Content-Length", "Transfer-Encoding", "Trailer":
-		return true
-	}
-	return false
-}
-
-// connFate is what becomes of a connection when its answer is over.
-type connFate uint8
-
-const (
-	closeConn connFate = iota
-	keepConn
-)
-
-// plainBody is the body of an answer. Its connection is kept only if the body
-// came to the end that its head announced and nothing follows.
-type plainBody struct {
-	body    io.ReadCloser
-	conn    *plainConn
-	pool    *plainPool
-	stop    func() bool // ends the watch over the context
-	mayKeep bool
-	ended   atomic.Bool
-}
-
-// Read implements io.Reader.
-func (b *plainBody) Read(p []byte) (int, error) {
-	n, err := b.body.Read(p)
-	switch {
-	case err == nil:
-	case errors.Is(err, io.EOF):
-		b.end(keepConn)
-	default:
-		b.end(closeConn)
-	}
-	return n, err
-}
-
-// Close implements io.Closer. It ends a Read under way.
-func (b *plainBody) Close() error {
-	b.end(closeConn)
+	c.in = &l.in
+	l.conn, l.server = c, s
 	return nil
 }
 
-func (b *plainBody) end(fate connFate) {
-	if b.ended.Swap(true) {
+// hangUp closes the connection of the exchange, if it has one.
+func (ex *exchange) hangUp() {
+	l := &ex.line
+	c := l.conn
+	_ = l.halt.letGo()
+	l.in.release()
+	if c == nil {
 		return
 	}
-	unwatched := b.stop()
-	if fate == keepConn && unwatched && b.mayKeep && b.conn.buffer.Buffered() == 0 {
-		b.pool.put(b.conn)
+	l.conn, c.in = nil, nil
+	_ = c.Close()
+}
+
+// giveBack ends the use of a connection whose answer was read to its end. It
+// is kept only if that end is beyond doubt.
+func (ex *exchange) giveBack() {
+	l := &ex.line
+	c := l.conn
+	if l.halt.letGo() != nil || !l.head.keep || l.vague {
+		ex.closeRead(c)
 		return
 	}
-	_ = b.conn.Close()
+	l.conn, c.in = nil, nil
+	l.server.plain.put(c, l.now)
+}
+
+// closeRead closes a connection from which everything was read. What of that
+// is still to be sent stays in the inbox.
+func (ex *exchange) closeRead(c *plainConn) {
+	ex.line.conn, c.in = nil, nil
+	_ = c.Close()
+}
+
+// expect limits the wait for the server. A deadline that is up to an eighth
+// later than need be stays as it is, so that hardly a request sets one.
+func (ex *exchange) expect(limit time.Duration) error {
+	l := &ex.line
+	if limit == 0 {
+		if l.conn.readBy.IsZero() {
+			return nil
+		}
+		return ex.expectBy(time.Time{})
+	}
+	if left := l.conn.readBy.Sub(l.now); left >= limit && left <= limit+limit/8 {
+		return nil
+	}
+	return ex.expectBy(l.now.Add(limit + limit/8))
+}
+
+func (ex *exchange) expectBy(at time.Time) error {
+	l := &ex.line
+	l.conn.readBy = at
+	return l.halt.limitRead(l.conn.Conn, at)
+}
+
+// readHead reads heads until that of the final answer. The first bytes are
+// there.
+func (ex *exchange) readHead() error {
+	l := &ex.line
+	budget := maxAnswerHead
+	for {
+		n, err := ex.readOneHead(budget)
+		if err != nil {
+			return err
+		}
+		budget -= n
+		err = l.head.parse(l.in.bytes()[:n], ex.out.Request.Method)
+		l.in.use(n)
+		switch {
+		case err != nil:
+			return err
+		case l.head.status == http.StatusSwitchingProtocols:
+			return errSwitched
+		case l.head.status >= 200:
+			return nil
+		}
+		if err := ex.passHint(); err != nil {
+			return err
+		}
+	}
+}
+
+// readOneHead reads until a head is whole, and returns its length.
+func (ex *exchange) readOneHead(budget int) (int, error) {
+	in := &ex.line.in
+	in.bound = 0
+	for seen := 0; ; {
+		n, err := headEnd(in.bytes(), seen)
+		switch seen = in.len(); {
+		case err != nil:
+			return 0, err
+		case n > budget || n == 0 && seen > budget:
+			return 0, errHeadTooLarge
+		case n > 0:
+			return n, nil
+		}
+		if err := ex.line.conn.receive(); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// passHint passes an informational answer on.
+func (ex *exchange) passHint() error {
+	l := &ex.line
+	l.vague = l.vague || !l.head.keep
+	if l.infos++; l.infos > maxInformational {
+		return errTooManyInformational
+	}
+	h := make(http.Header, len(l.head.fields))
+	l.head.copyTo(h)
+	ex.inform(l.head.status, h)
+	return nil
+}
+
+// standstill is the error for a server that sends nothing within the idle
+// time.
+func (ex *exchange) standstill() error {
+	return fmt.Errorf("%w: no byte for %s", ErrTimeout, ex.up.cfg.Timeouts.Idle)
 }

@@ -3,10 +3,7 @@ package upstream
 import (
 	"net/url"
 	"sync"
-	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // plainPool keeps idle connections to one server, the last used on top. Set
@@ -21,8 +18,9 @@ type plainPool struct {
 	closed   bool         // guarded by mu
 }
 
-// take returns an idle connection that is fit for use, or nil.
-func (p *plainPool) take() *plainConn {
+// take returns an idle connection, or nil. Whether its server has ended it
+// shows when it is used.
+func (p *plainPool) take(now time.Time) *plainConn {
 	for {
 		p.mu.Lock()
 		last := len(p.idle) - 1
@@ -34,16 +32,17 @@ func (p *plainPool) take() *plainConn {
 		p.idle[last] = nil
 		p.idle = p.idle[:last]
 		p.mu.Unlock()
-		if time.Since(c.idleSince) < p.keepAlive && c.isQuiet() {
+		if now.Sub(c.idleSince) < p.keepAlive {
 			return c
 		}
 		_ = c.Close()
 	}
 }
 
-// put keeps a connection, or closes it if there are enough.
-func (p *plainPool) put(c *plainConn) {
-	c.idleSince = time.Now()
+// put keeps a connection that was last used at now, or closes it if there are
+// enough.
+func (p *plainPool) put(c *plainConn, now time.Time) {
+	c.idleSince = now
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed || len(p.idle) >= p.size {
@@ -93,27 +92,6 @@ func (p *plainPool) close() {
 	p.closed = true
 	p.mu.Unlock()
 	p.drop()
-}
-
-// isQuiet reports whether an idle connection has nothing to read: neither an
-// end, nor bytes that would be taken for the answer to the next request.
-func (c *plainConn) isQuiet() bool {
-	raw, ok := c.Conn.(syscall.Conn)
-	if !ok {
-		return true // not a socket: a pipe of a test
-	}
-	control, err := raw.SyscallConn()
-	if err != nil {
-		return false
-	}
-	quiet := false
-	err = control.Read(func(fd uintptr) bool {
-		var one [1]byte
-		_, _, err := unix.Recvfrom(int(fd), one[:], unix.MSG_PEEK|unix.MSG_DONTWAIT) // #nosec G115 -- a descriptor
-		quiet = err == unix.EAGAIN
-		return true
-	})
-	return err == nil && quiet
 }
 
 // hostPort returns the address to connect to.

@@ -7,15 +7,9 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 
 	"golang.org/x/net/http/httpguts"
 )
-
-const copyBufferSize = 32 << 10
-
-// copyBuffers lends the buffers of the bodies under way.
-var copyBuffers = sync.Pool{New: func() any { return new([copyBufferSize]byte) }}
 
 // relay sends an answer to the client.
 func (ex *exchange) relay(resp *http.Response) error {
@@ -77,8 +71,8 @@ func (ex *exchange) answerEarly(dst http.Header) {
 func (ex *exchange) copyBody(resp *http.Response) error {
 	flush := resp.ContentLength < 0 || isEventStream(resp.Header)
 	control := http.NewResponseController(ex.w)
-	buf := copyBuffers.Get().(*[copyBufferSize]byte)
-	defer copyBuffers.Put(buf)
+	buf := headBuffers.Get().(*[pieceSize]byte)
+	defer headBuffers.Put(buf)
 	for first := true; ; first = false {
 		n, err := resp.Body.Read(buf[:])
 		if first {
@@ -123,8 +117,8 @@ func (ex *exchange) broken(err error) error {
 	if stalled := ex.stall(); stalled != nil {
 		return stalled
 	}
-	if gone := ex.client.Err(); gone != nil {
-		return clientError(gone)
+	if ended := ex.ended(); ended != nil {
+		return ended
 	}
 	if ex.body != nil {
 		if bad := ex.body.fault(); bad != nil {

@@ -1,7 +1,7 @@
 package upstream
 
 import (
-	"context"
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -20,18 +20,25 @@ func (u *Upstream) serveFolder(w http.ResponseWriter, out *Outgoing) (Report, er
 	}
 	r := out.Request
 	r.URL = target
-	a := &folderAnswer{w: w, hook: out.Response, start: start, idle: u.cfg.Timeouts.Idle, over: r.Context().Err}
+	if cut := out.cut(); cut != nil {
+		return Report{}, cut
+	}
+	over := func() error { return cmp.Or(out.cut(), r.Context().Err()) }
+	a := &folderAnswer{w: w, hook: out.Response, start: start, idle: u.cfg.Timeouts.Idle, over: over}
 	defer a.endTimes()
 	if r.Body != nil && r.Body != http.NoBody {
 		a.before = maps.Clone(w.Header())
-		a.body = &requestBody{src: &timedBody{r.Body, r.Context(), http.NewResponseController(w), u.cfg.Timeouts.Idle}, length: r.ContentLength}
+		a.body = &requestBody{src: &timedBody{r.Body, over, http.NewResponseController(w), u.cfg.Timeouts.Idle}, length: r.ContentLength}
 		owner := &attempt{ex: &exchange{body: a.body}}
 		a.body.give(owner)
 		r.Body = owner
 	}
 	u.folder.ServeHTTP(a, r)
 	report := Report{Status: a.status, Server: u.cfg.URLs[0], Bytes: a.bytes, FirstByte: a.firstByte, Attempts: 1}
+	cut := out.cut()
 	switch {
+	case cut != nil && (a.dropped != nil || a.err != nil):
+		return report, cut
 	case a.dropped != nil:
 		return report, a.dropped
 	case a.err != nil:
@@ -50,7 +57,7 @@ type folderAnswer struct {
 	hook      func(status int, h http.Header)
 	start     time.Time
 	idle      time.Duration // 0 = no limit
-	over      func() error  // whether the request's context has ended
+	over      func() error  // whether the exchange was ended
 	timed     bool          // a deadline was set
 	body      *requestBody
 	before    http.Header // of w, to go back to
@@ -138,14 +145,14 @@ func (a *folderAnswer) endTimes() {
 // server sets the deadline anew for the next request.
 type timedBody struct {
 	io.Reader
-	ctx     context.Context // of the one request that the body belongs to
+	over    func() error // whether the exchange was ended
 	control *http.ResponseController
 	idle    time.Duration
 }
 
 // Read implements io.Reader.
 func (b *timedBody) Read(p []byte) (int, error) {
-	if err := b.ctx.Err(); err != nil {
+	if err := b.over(); err != nil {
 		return 0, err
 	}
 	if b.idle > 0 {

@@ -37,7 +37,7 @@ func (ex *exchange) switchProtocols(resp *http.Response) error {
 	defer func() { _ = front.Close() }()
 	ex.report.Status = resp.StatusCode
 	ex.endWatch()
-	defer context.AfterFunc(ex.client, func() {
+	defer context.AfterFunc(ex.attempt.ctx, func() {
 		_ = back.Close()
 		_ = front.Close()
 	})()

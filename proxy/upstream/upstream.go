@@ -59,6 +59,8 @@ type Upstream struct {
 	turn    atomic.Uint64 // of the round robin
 	folder  *folder.Handler
 
+	exchanges sync.Pool // of *exchange, for use again
+
 	mu     sync.Mutex // guards stop and closed
 	stop   context.CancelFunc
 	closed bool
@@ -171,6 +173,9 @@ type Outgoing struct {
 	// client, informational ones (1xx) included, and may change it. Nil is
 	// allowed.
 	Response func(status int, h http.Header)
+	// Cut ends the exchange from outside, as the request's context does when
+	// it ends. Nil = nobody does.
+	Cut *Cut
 }
 
 // Report says how a Forward went. Status zero means that no answer was begun.
@@ -200,13 +205,29 @@ func (u *Upstream) Forward(w http.ResponseWriter, out *Outgoing) (Report, error)
 	case u.folder != nil:
 		report, err = u.serveFolder(w, out)
 	default:
-		ex := exchange{up: u, w: w, out: out, start: start}
-		err = ex.run()
-		report = ex.report
+		report, err = u.exchange(w, out, start)
 	}
 	report.Total = time.Since(start)
 	if u.observe.RequestDone != nil {
 		u.observe.RequestDone(u.cfg.Name, classOf(report.Status), report.Total)
+	}
+	return report, err
+}
+
+// exchange lets an exchange, which may have been another's before, do it.
+func (u *Upstream) exchange(w http.ResponseWriter, out *Outgoing, start time.Time) (Report, error) {
+	ex, _ := u.exchanges.Get().(*exchange)
+	if ex == nil {
+		ex = new(exchange)
+	}
+	ex.up, ex.w, ex.out, ex.start = u, w, out, start
+	err := ex.run()
+	report := ex.report
+	if !ex.shared { // else net/http may still use it
+		head := &ex.line.head
+		head.forget()
+		*ex = exchange{line: line{head: *head}}
+		u.exchanges.Put(ex)
 	}
 	return report, err
 }

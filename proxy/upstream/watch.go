@@ -10,9 +10,6 @@ import (
 const (
 	// ticksPerIdle is how often the watch looks within the idle timeout.
 	ticksPerIdle = 4
-	// holdHead is how long an answer's head waits for the body's first bytes,
-	// to go in one packet with them.
-	holdHead = 20 * time.Millisecond
 	// soonest is the shortest time between two looks.
 	soonest = time.Millisecond
 )
@@ -25,7 +22,7 @@ func (ex *exchange) startWatch() {
 	}
 	ex.mu.Lock()
 	defer ex.mu.Unlock()
-	ex.since = ex.start
+	ex.since = time.Now()
 	ex.timer = time.AfterFunc(first, ex.tick)
 }
 
@@ -57,7 +54,7 @@ func (ex *exchange) tick() {
 	now := time.Now()
 	ex.mu.Lock()
 	defer ex.mu.Unlock()
-	if ex.ended {
+	if ex.over {
 		return
 	}
 	if ex.headHeld {
@@ -173,7 +170,7 @@ func (ex *exchange) stall() error {
 func (ex *exchange) endWatch() {
 	ex.mu.Lock()
 	defer ex.mu.Unlock()
-	ex.ended = true
+	ex.over = true
 	if ex.timer != nil {
 		ex.timer.Stop()
 	}

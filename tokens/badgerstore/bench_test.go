@@ -6,8 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -54,8 +52,8 @@ func load(b *testing.B, dir string, n int, make func(int) *tokens.Token) {
 		if err := c.record(t, uint64(i+1)); err != nil {
 			b.Fatal(err)
 		}
-		for _, e := range c.entries {
-			if err := batch.SetEntry(e); err != nil {
+		for i := range c.entries {
+			if err := batch.SetEntry(&c.entries[i]); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -140,33 +138,6 @@ func benchReads(b *testing.B, s *Store, n int) {
 			}
 		}
 	})
-}
-
-func BenchmarkPut(b *testing.B) {
-	for _, workers := range []int{1, 64} {
-		b.Run(fmt.Sprint(workers), func(b *testing.B) {
-			s, err := Open(Config{Dir: b.TempDir()})
-			if err != nil {
-				b.Fatal(err)
-			}
-			b.Cleanup(func() { _ = s.Close() })
-			b.ReportAllocs()
-			b.ResetTimer()
-			var next atomic.Int64
-			var wait sync.WaitGroup
-			for range workers {
-				wait.Go(func() {
-					for i := next.Add(1); i <= int64(b.N); i = next.Add(1) {
-						if _, err := s.Put(b.Context(), benchToken(int(i))); err != nil {
-							b.Error(err)
-							return
-						}
-					}
-				})
-			}
-			wait.Wait()
-		})
-	}
 }
 
 func BenchmarkList(b *testing.B) {

@@ -53,17 +53,16 @@ func (c *counts) bump(m uint64, n int) {
 	}
 }
 
-func (c *counts) apply(ch *change) {
-	if !ch.adds && !ch.leaves {
-		return
-	}
+func (c *counts) apply(changes []*change) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if ch.leaves {
-		c.add(ch.left, -1)
-	}
-	if ch.adds {
-		c.add(ch.came, 1)
+	for _, ch := range changes {
+		if ch.leaves {
+			c.add(ch.left, -1)
+		}
+		if ch.adds {
+			c.add(ch.came, 1)
+		}
 	}
 }
 

@@ -20,8 +20,8 @@ func (s *Store) Each(ctx context.Context, visit func(*tokens.Token) error) error
 	from := []byte{kindRecord}
 	for from != nil {
 		var batch []*tokens.Token
-		err := s.view(ctx, func(txn *badger.Txn) (err error) {
-			batch, from, err = recordsFrom(txn, from)
+		err := s.view(ctx, func(snap *snapshot) (err error) {
+			batch, from, err = recordsFrom(snap, from)
 			return err
 		})
 		if err != nil {
@@ -38,16 +38,16 @@ func (s *Store) Each(ctx context.Context, visit func(*tokens.Token) error) error
 
 // recordsFrom returns some records and the key of the one after them, nil if
 // there is none.
-func recordsFrom(txn *badger.Txn, from []byte) (batch []*tokens.Token, next []byte, err error) {
+func recordsFrom(snap *snapshot, from []byte) (batch []*tokens.Token, next []byte, err error) {
 	prefix := []byte{kindRecord}
-	it := txn.NewIterator(badger.IteratorOptions{Prefix: prefix})
+	it := snap.txn.NewIterator(badger.IteratorOptions{Prefix: prefix})
 	defer it.Close()
 	for it.Seek(from); it.ValidForPrefix(prefix); it.Next() {
 		key := it.Item().Key()
 		if len(batch) == eachBatch {
 			return batch, bytes.Clone(key), nil
 		}
-		t, err := recordByHash(txn, tokens.Hash(key[len(prefix):]))
+		t, err := recordByHash(snap, tokens.Hash(key[len(prefix):]))
 		if err != nil {
 			return nil, nil, err
 		}

@@ -78,9 +78,13 @@ func closingOf(t *tokens.Token) closing {
 	return byTime
 }
 
-func recordKey(h tokens.Hash) []byte { return append([]byte{kindRecord}, h[:]...) }
+func recordKey(h tokens.Hash) []byte {
+	return append(append(make([]byte, 0, 1+len(h)), kindRecord), h[:]...)
+}
 
-func idKey(id tokens.ID) []byte { return append([]byte{kindID}, id...) }
+func idKey(id tokens.ID) []byte {
+	return append(append(make([]byte, 0, 1+len(id)), kindID), id...)
+}
 
 func nameKey(owner, name string) []byte {
 	return appendString(appendString([]byte{kindName}, owner), name)
@@ -105,9 +109,11 @@ type position struct {
 
 func (p position) key(prefix []byte) []byte {
 	k := make([]byte, 0, len(prefix)+endSize+len(p.id)+1)
-	k = append(k, prefix...)
-	k = binary.BigEndian.AppendUint64(k, p.end)
-	return append(k, p.id...)
+	return p.append(append(k, prefix...))
+}
+
+func (p position) append(key []byte) []byte {
+	return append(binary.BigEndian.AppendUint64(key, p.end), p.id...)
 }
 
 func positionOf(key, prefix []byte) (position, error) {

@@ -35,7 +35,7 @@ func (s *Store) List(ctx context.Context, q tokens.Query) (page tokens.Page, err
 	if err != nil {
 		return tokens.Page{}, fmt.Errorf("list tokens: %w", err)
 	}
-	if err = s.view(ctx, func(txn *badger.Txn) error { return scan.run(ctx, txn) }); err != nil {
+	if err = s.view(ctx, func(from *snapshot) error { return scan.run(ctx, from) }); err != nil {
 		return tokens.Page{}, fmt.Errorf("list tokens: %w", err)
 	}
 	return scan.page, nil
@@ -83,11 +83,11 @@ func firstLive(at time.Time) uint64 {
 	return millis(at) + 1
 }
 
-func (s *indexScan) run(ctx context.Context, txn *badger.Txn) error {
+func (s *indexScan) run(ctx context.Context, from *snapshot) error {
 	opts := badger.DefaultIteratorOptions
 	opts.PrefetchValues = false
 	opts.Prefix = s.prefix
-	it := txn.NewIterator(opts)
+	it := from.txn.NewIterator(opts)
 	defer it.Close()
 
 	var last position
@@ -102,7 +102,7 @@ func (s *indexScan) run(ctx context.Context, txn *badger.Txn) error {
 		}
 		scanned++
 		var err error
-		if last, err = s.visit(txn, it.Item()); err != nil {
+		if last, err = s.visit(from, it.Item()); err != nil {
 			return err
 		}
 	}
@@ -110,7 +110,7 @@ func (s *indexScan) run(ctx context.Context, txn *badger.Txn) error {
 }
 
 // visit adds the token of one entry to the page if it is selected.
-func (s *indexScan) visit(txn *badger.Txn, item *badger.Item) (position, error) {
+func (s *indexScan) visit(from *snapshot, item *badger.Item) (position, error) {
 	at, err := positionOf(item.Key(), s.prefix)
 	if err != nil {
 		return at, err
@@ -123,7 +123,7 @@ func (s *indexScan) visit(txn *badger.Txn, item *badger.Item) (position, error) 
 	if err != nil || !e.matches(&s.query) {
 		return at, err
 	}
-	t, err := indexedRecord(txn, e.hash, at.id)
+	t, err := indexedRecord(from, e.hash, at.id)
 	if err != nil {
 		return at, err
 	}

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/dgraph-io/badger/v4"
-
 	"tollgate/tokens"
 )
 
@@ -15,11 +13,11 @@ import (
 
 // claimName takes the name of a token for it. tokens.ErrName if another has it
 // that has not ended by when this one was created.
-func (c *change) claimName(txn *badger.Txn, t *tokens.Token) error {
+func (c *change) claimName(on state, t *tokens.Token) error {
 	if t.Name == "" {
 		return nil
 	}
-	holder, err := recordByName(txn, t.Owner, t.Name)
+	holder, err := recordByName(on, t.Owner, t.Name)
 	switch {
 	case err == nil && holder.ID == t.ID:
 		return nil
@@ -33,11 +31,11 @@ func (c *change) claimName(txn *badger.Txn, t *tokens.Token) error {
 }
 
 // releaseName gives the name of a token free if it still has it.
-func (c *change) releaseName(txn *badger.Txn, t *tokens.Token) error {
+func (c *change) releaseName(on state, t *tokens.Token) error {
 	if t.Name == "" {
 		return nil
 	}
-	h, err := hashAt(txn, nameKey(t.Owner, t.Name))
+	h, err := hashAt(on, nameKey(t.Owner, t.Name))
 	if errors.Is(err, tokens.ErrUnknown) {
 		return nil
 	}
@@ -54,12 +52,12 @@ func revives(old, t *tokens.Token) bool {
 }
 
 // recordByName reads the token that has a name, or tokens.ErrUnknown.
-func recordByName(txn *badger.Txn, owner, name string) (*tokens.Token, error) {
-	h, err := hashAt(txn, nameKey(owner, name))
+func recordByName(from state, owner, name string) (*tokens.Token, error) {
+	h, err := hashAt(from, nameKey(owner, name))
 	if err != nil {
 		return nil, err
 	}
-	t, err := recordByHash(txn, h)
+	t, err := recordByHash(from, h)
 	switch {
 	case errors.Is(err, tokens.ErrUnknown):
 		return nil, fmt.Errorf("%w: a name has no record", errIndex)
@@ -71,18 +69,6 @@ func recordByName(txn *badger.Txn, owner, name string) (*tokens.Token, error) {
 	return t, nil
 }
 
-// hashAt returns the hash that is stored under a key, or tokens.ErrUnknown.
-func hashAt(txn *badger.Txn, key []byte) (tokens.Hash, error) {
-	item, err := txn.Get(key)
-	if errors.Is(err, badger.ErrKeyNotFound) {
-		return tokens.Hash{}, tokens.ErrUnknown
-	}
-	if err != nil {
-		return tokens.Hash{}, err
-	}
-	return hashOf(item)
-}
-
 // listNamed is List for one name of one owner. It has one page.
 func (s *Store) listNamed(ctx context.Context, q tokens.Query) (tokens.Page, error) {
 	var page tokens.Page
@@ -92,8 +78,8 @@ func (s *Store) listNamed(ctx context.Context, q tokens.Query) (tokens.Page, err
 	case len(q.Owner) > maxName || len(q.Name) > maxName:
 		return page, nil
 	}
-	err := s.view(ctx, func(txn *badger.Txn) error {
-		t, err := recordByName(txn, q.Owner, q.Name)
+	err := s.view(ctx, func(from *snapshot) error {
+		t, err := recordByName(from, q.Owner, q.Name)
 		if errors.Is(err, tokens.ErrUnknown) {
 			return nil
 		}

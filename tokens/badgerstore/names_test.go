@@ -6,8 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/dgraph-io/badger/v4"
-
 	"tollgate/tokens"
 )
 
@@ -16,13 +14,11 @@ import (
 func TestADamagedNameIsNeitherFreeNorAnothers(t *testing.T) {
 	t.Parallel()
 	other := benchToken(2)
-	rows := map[string]func(txn *badger.Txn, key []byte) error{
-		"a record that is not there": func(txn *badger.Txn, key []byte) error {
-			h := tokens.HashOf("nothing")
-			return txn.Set(key, h[:])
-		},
-		"a token with another name": func(txn *badger.Txn, key []byte) error { return txn.Set(key, other.Hash[:]) },
-		"no hash":                   func(txn *badger.Txn, key []byte) error { return txn.Set(key, []byte("short")) },
+	nothing := tokens.HashOf("nothing")
+	rows := map[string][]byte{
+		"a record that is not there": nothing[:],
+		"a token with another name":  other.Hash[:],
+		"no hash":                    []byte("short"),
 	}
 	for name, damage := range rows {
 		s, _ := observed(t)
@@ -33,9 +29,7 @@ func TestADamagedNameIsNeitherFreeNorAnothers(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if err := s.db.Update(func(txn *badger.Txn) error { return damage(txn, nameKey(tok.Owner, "deploy")) }); err != nil {
-			t.Fatal(err)
-		}
+		overwrite(t, s, nameKey(tok.Owner, "deploy"), damage)
 		next := benchToken(1)
 		next.ID, next.Hash, next.Name = "3", tokens.HashOf("3"), "deploy"
 		if _, err := s.Put(t.Context(), next); !errors.Is(err, errIndex) {
@@ -45,6 +39,19 @@ func TestADamagedNameIsNeitherFreeNorAnothers(t *testing.T) {
 		if !errors.Is(err, errIndex) || len(page.Tokens) > 0 {
 			t.Errorf("%s: List = %d tokens, %v, want errIndex", name, len(page.Tokens), err)
 		}
+	}
+}
+
+// overwrite puts a value under a key, whatever it was.
+func overwrite(t *testing.T, s *Store, key, value []byte) {
+	t.Helper()
+	_, err := s.submit(t.Context(), 0, func(state, uint64) (*change, error) {
+		c := &change{}
+		c.set(key, value)
+		return c, nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

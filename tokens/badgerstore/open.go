@@ -148,12 +148,13 @@ func newStore(cfg Config, db *badger.DB, mark highWater) (*Store, error) {
 		db:       db,
 		counts:   newCounts(),
 		mark:     mark,
+		commit:   (*badger.Txn).CommitWith,
 		queue:    make(chan *request, maxBatch),
 		stopping: make(chan struct{}),
 		written:  make(chan struct{}),
-		sequence: found,
 	}
 	s.committed.Store(found)
+	s.newest.Store(newSnapshot(db))
 	return s, nil
 }
 
@@ -163,7 +164,7 @@ func checkLayout(db *badger.DB) (uint64, error) {
 	var found uint64
 	err := db.Update(func(txn *badger.Txn) error {
 		var err error
-		if found, err = storedSequence(txn); err != nil {
+		if found, err = storedSequence(&snapshot{txn: txn}); err != nil {
 			return err
 		}
 		item, err := txn.Get([]byte{kindLayout})

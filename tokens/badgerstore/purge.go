@@ -55,8 +55,8 @@ func endLimit(before time.Time) uint64 {
 // ended returns the ids of tokens that end before the limit.
 func (s *Store) ended(ctx context.Context, limit uint64, most int) ([]tokens.ID, error) {
 	var ids []tokens.ID
-	err := s.view(ctx, func(txn *badger.Txn) error {
-		it := newEndIterator(txn)
+	err := s.view(ctx, func(from *snapshot) error {
+		it := newEndIterator(from.txn)
 		defer it.Close()
 		for it.Rewind(); it.Valid() && len(ids) < most; it.Next() {
 			at, err := positionOf(it.Item().Key(), endPrefix())
@@ -112,8 +112,8 @@ func firstError(errs []error) error {
 }
 
 func (s *Store) remove(ctx context.Context, id tokens.ID, limit uint64) error {
-	_, err := s.submit(ctx, s.cfg.roomToChange(), func(txn *badger.Txn, _ uint64) (*change, error) {
-		t, err := recordByID(txn, id)
+	_, err := s.submit(ctx, s.cfg.roomToChange(), func(on state, _ uint64) (*change, error) {
+		t, err := recordByID(on, id)
 		if err != nil {
 			return nil, err
 		}
@@ -124,7 +124,7 @@ func (s *Store) remove(ctx context.Context, id tokens.ID, limit uint64) error {
 		c.remove(recordKey(t.Hash))
 		c.remove(idKey(t.ID))
 		c.unindex(t)
-		return c, errors.Join(c.releaseName(txn, t), c.forgetUsage(txn, t.ID))
+		return c, errors.Join(c.releaseName(on, t), c.forgetUsage(on, t.ID))
 	})
 	return err
 }

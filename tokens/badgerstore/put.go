@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/dgraph-io/badger/v4"
-
 	"tollgate/tokens"
 )
 
@@ -25,8 +23,8 @@ func (s *Store) Put(ctx context.Context, t *tokens.Token) (revision uint64, err 
 	if t.Revision == 0 {
 		room, plan = s.cfg.roomToGrow(), planCreate
 	}
-	revision, err = s.submit(ctx, room, func(txn *badger.Txn, sequence uint64) (*change, error) {
-		return plan(txn, t, sequence)
+	revision, err = s.submit(ctx, room, func(on state, sequence uint64) (*change, error) {
+		return plan(on, t, sequence)
 	})
 	if err != nil {
 		return 0, fmt.Errorf("put token: %w", err)
@@ -34,17 +32,17 @@ func (s *Store) Put(ctx context.Context, t *tokens.Token) (revision uint64, err 
 	return revision, nil
 }
 
-func planCreate(txn *badger.Txn, t *tokens.Token, revision uint64) (*change, error) {
+func planCreate(on state, t *tokens.Token, revision uint64) (*change, error) {
 	for _, key := range [][]byte{recordKey(t.Hash), idKey(t.ID)} {
-		switch _, err := txn.Get(key); {
-		case err == nil:
-			return nil, tokens.ErrExists
-		case !errors.Is(err, badger.ErrKeyNotFound):
+		switch taken, err := has(on, key); {
+		case err != nil:
 			return nil, err
+		case taken:
+			return nil, tokens.ErrExists
 		}
 	}
 	c := &change{}
-	if err := c.claimName(txn, t); err != nil {
+	if err := c.claimName(on, t); err != nil {
 		return nil, err
 	}
 	c.set(idKey(t.ID), t.Hash[:])
@@ -52,8 +50,8 @@ func planCreate(txn *badger.Txn, t *tokens.Token, revision uint64) (*change, err
 	return c, c.record(t, revision)
 }
 
-func planUpdate(txn *badger.Txn, t *tokens.Token, revision uint64) (*change, error) {
-	old, err := recordByID(txn, t.ID)
+func planUpdate(on state, t *tokens.Token, revision uint64) (*change, error) {
+	old, err := recordByID(on, t.ID)
 	switch {
 	case err != nil:
 		return nil, err
@@ -64,7 +62,7 @@ func planUpdate(txn *badger.Txn, t *tokens.Token, revision uint64) (*change, err
 	}
 	c := &change{}
 	if revives(old, t) {
-		if err := c.claimName(txn, t); err != nil {
+		if err := c.claimName(on, t); err != nil {
 			return nil, err
 		}
 	}
@@ -76,39 +74,33 @@ func planUpdate(txn *badger.Txn, t *tokens.Token, revision uint64) (*change, err
 }
 
 // recordByHash reads one record: one look-up and the decoding.
-func recordByHash(txn *badger.Txn, h tokens.Hash) (*tokens.Token, error) {
-	item, err := txn.Get(recordKey(h))
-	if errors.Is(err, badger.ErrKeyNotFound) {
-		return nil, tokens.ErrUnknown
-	}
-	if err != nil {
-		return nil, err
-	}
-	var t *tokens.Token
-	err = item.Value(func(data []byte) error {
+func recordByHash(from state, h tokens.Hash) (t *tokens.Token, err error) {
+	err = from.read(recordKey(h), func(data []byte) (err error) {
 		t, err = decodeRecord(data)
 		return err
 	})
-	if err != nil {
+	switch {
+	case isAbsent(err):
+		return nil, tokens.ErrUnknown
+	case err != nil:
 		return nil, err
-	}
-	if t.Hash != h {
+	case t.Hash != h:
 		return nil, fmt.Errorf("%w: it is stored under another hash", errRecord)
 	}
 	return t, nil
 }
 
-func recordByID(txn *badger.Txn, id tokens.ID) (*tokens.Token, error) {
-	h, err := hashAt(txn, idKey(id))
+func recordByID(from state, id tokens.ID) (*tokens.Token, error) {
+	h, err := hashAt(from, idKey(id))
 	if err != nil {
 		return nil, err
 	}
-	return indexedRecord(txn, h, id)
+	return indexedRecord(from, h, id)
 }
 
 // indexedRecord reads the record that an index promised.
-func indexedRecord(txn *badger.Txn, h tokens.Hash, id tokens.ID) (*tokens.Token, error) {
-	t, err := recordByHash(txn, h)
+func indexedRecord(from state, h tokens.Hash, id tokens.ID) (*tokens.Token, error) {
+	t, err := recordByHash(from, h)
 	switch {
 	case errors.Is(err, tokens.ErrUnknown):
 		return nil, fmt.Errorf("%w: token %s has no record", errIndex, id)
@@ -120,87 +112,17 @@ func indexedRecord(txn *badger.Txn, h tokens.Hash, id tokens.ID) (*tokens.Token,
 	return t, nil
 }
 
-func hashOf(item *badger.Item) (tokens.Hash, error) {
-	var h tokens.Hash
-	err := item.Value(func(data []byte) error {
+// hashAt returns the hash that is stored under a key, or tokens.ErrUnknown.
+func hashAt(from state, key []byte) (h tokens.Hash, err error) {
+	err = from.read(key, func(data []byte) error {
 		if len(data) != len(h) {
 			return fmt.Errorf("%w: a hash of %d bytes", errIndex, len(data))
 		}
 		copy(h[:], data)
 		return nil
 	})
+	if isAbsent(err) {
+		return tokens.Hash{}, tokens.ErrUnknown
+	}
 	return h, err
-}
-
-// change is what one write does to the database and to the counts.
-type change struct {
-	entries      []*badger.Entry
-	removals     [][]byte
-	size         int64
-	came, left   ending
-	adds, leaves bool
-}
-
-// entryCost is more than Badger counts for an entry beside its key and value.
-const entryCost = 32
-
-func (c *change) set(key, value []byte) {
-	c.entries = append(c.entries, badger.NewEntry(key, value))
-	c.size += int64(len(key) + len(value) + entryCost)
-}
-
-func (c *change) remove(key []byte) {
-	c.removals = append(c.removals, key)
-	c.size += int64(len(key) + entryCost)
-}
-
-func (c *change) record(t *tokens.Token, revision uint64) error {
-	stored := *t
-	stored.Revision = revision
-	data := encodeRecord(&stored)
-	if len(data) > maxRecord {
-		return fmt.Errorf("%w: %d bytes, at most %d are taken", errTooLong, len(data), maxRecord)
-	}
-	c.set(recordKey(t.Hash), data)
-	return nil
-}
-
-func (c *change) index(t *tokens.Token) {
-	value := entryOf(t)
-	for _, key := range listKeys(t) {
-		c.set(key, value)
-	}
-	c.came, c.adds = endingOf(t), true
-}
-
-func (c *change) unindex(t *tokens.Token) {
-	for _, key := range listKeys(t) {
-		c.remove(key)
-	}
-	c.left, c.leaves = endingOf(t), true
-}
-
-func listKeys(t *tokens.Token) [3][]byte {
-	at := position{end: endOf(t), id: t.ID}
-	return [3][]byte{
-		at.key(indexPrefix(kindOwner, t.Owner)),
-		at.key(indexPrefix(kindTenant, t.Scope.Tenant)),
-		at.key(endPrefix()),
-	}
-}
-
-// stage puts the change into a transaction: first what goes, then what comes,
-// for a key may be among both.
-func (c *change) stage(txn *badger.Txn) error {
-	for _, key := range c.removals {
-		if err := txn.Delete(key); err != nil {
-			return err
-		}
-	}
-	for _, e := range c.entries {
-		if err := txn.SetEntry(e); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -39,18 +39,24 @@ type Store struct {
 	mark       highWater
 	markFailed bool
 
+	// commit hands a transaction to Badger, discards it and calls the function
+	// with its end: badger.Txn.CommitWith, but for tests.
+	commit func(*badger.Txn, func(error))
+
 	// life guards closed and is held for reading while the database is read:
 	// Badger unmaps its files when it is closed.
 	life   sync.RWMutex
 	closed bool
 
+	newest atomic.Pointer[snapshot] // the writer replaces it
+
 	queue      chan *request
+	requests   sync.Pool     // of *request that nobody refers to
 	stopping   chan struct{} // closed: take no more writes
 	written    chan struct{} // closed: the writer has ended
 	background sync.WaitGroup
 
-	sequence  uint64 // of the last commit that was tried; the writer's own
-	committed atomic.Uint64
+	committed atomic.Uint64         // number of the last commit that went well
 	failure   atomic.Pointer[error] // of the last commit; nil = it went well
 }
 
@@ -61,7 +67,7 @@ var (
 
 // start starts the goroutines that Close stops.
 func (s *Store) start() {
-	go s.write()
+	go newWriter(s).run()
 	s.background.Go(s.keep)
 	s.background.Go(s.collect)
 	snapshot := s.db.NewTransaction(false)
@@ -132,6 +138,7 @@ func (s *Store) Close() error {
 	close(s.stopping)
 	<-s.written
 	s.background.Wait()
+	s.newest.Load().leave()
 
 	err := s.mark.save(s.committed.Load())
 	if free, spaceErr := s.cfg.FreeSpace(s.cfg.dbDir()); spaceErr == nil && free < closingRoom {
@@ -147,11 +154,12 @@ func (s *Store) Close() error {
 // ByHash implements tokens.Store.
 func (s *Store) ByHash(ctx context.Context, h tokens.Hash) (t *tokens.Token, err error) {
 	defer s.observe("by_hash")(&err)
-	err = s.view(ctx, func(txn *badger.Txn) error {
-		t, err = recordByHash(txn, h)
-		return err
-	})
+	from, err := s.enter(ctx)
 	if err != nil {
+		return nil, fmt.Errorf("token by hash: %w", err)
+	}
+	defer s.leave(from)
+	if t, err = recordByHash(from, h); err != nil {
 		return nil, fmt.Errorf("token by hash: %w", err)
 	}
 	return t, nil
@@ -163,29 +171,14 @@ func (s *Store) ByID(ctx context.Context, id tokens.ID) (t *tokens.Token, err er
 	if len(id) > maxName {
 		return nil, fmt.Errorf("token by id: %w", tokens.ErrUnknown)
 	}
-	err = s.view(ctx, func(txn *badger.Txn) error {
-		t, err = recordByID(txn, id)
+	err = s.view(ctx, func(from *snapshot) error {
+		t, err = recordByID(from, id)
 		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("token by id: %w", err)
 	}
 	return t, nil
-}
-
-// view reads from a snapshot, which the store outlives.
-func (s *Store) view(ctx context.Context, read func(*badger.Txn) error) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	s.life.RLock()
-	defer s.life.RUnlock()
-	if s.closed {
-		return tokens.ErrStoreClosed
-	}
-	txn := s.db.NewTransaction(false)
-	defer txn.Discard()
-	return read(txn)
 }
 
 // observe starts the clock of an operation; the function that it returns

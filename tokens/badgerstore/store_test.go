@@ -62,7 +62,7 @@ func TestStoreKeepsTheDurableContract(t *testing.T) {
 
 // child returns the command that runs one test of this binary as a process of
 // its own. Under the race detector it would sleep for a second at its end.
-func child(t *testing.T, test, what string, env ...string) *exec.Cmd {
+func child(t testing.TB, test, what string, env ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.v", "-test.run=^"+test+"$")
 	cmd.Env = append(append(os.Environ(), "GORACE=atexit_sleep_ms=0", childEnv+"="+what), env...)

@@ -8,8 +8,6 @@ import (
 	"net/netip"
 	"slices"
 
-	"github.com/dgraph-io/badger/v4"
-
 	"tollgate/tokens"
 )
 
@@ -51,8 +49,8 @@ func (s *Store) AddUsages(ctx context.Context, all []tokens.Usage) (err error) {
 		return fmt.Errorf("add usages: %w", err)
 	}
 	for part := range slices.Chunk(mine, usageBatch) {
-		_, err := s.submit(ctx, s.cfg.roomToGrow(), func(txn *badger.Txn, _ uint64) (*change, error) {
-			return planUsages(txn, part)
+		_, err := s.submit(ctx, s.cfg.roomToGrow(), func(on state, _ uint64) (*change, error) {
+			return planUsages(on, part)
 		})
 		if err != nil && !errors.Is(err, errNothing) {
 			return fmt.Errorf("add usages: %w", err)
@@ -83,17 +81,17 @@ func canonicalUsages(all []tokens.Usage) ([]tokens.Usage, error) {
 	return mine, nil
 }
 
-func planUsages(txn *badger.Txn, part []tokens.Usage) (*change, error) {
+func planUsages(on state, part []tokens.Usage) (*change, error) {
 	c := &change{}
 	for _, u := range part {
-		known, err := hasToken(txn, u.ID)
+		known, err := hasToken(on, u.ID)
 		if err != nil {
 			return nil, err
 		}
 		if !known {
 			continue
 		}
-		old, err := usageOf(txn, u.ID)
+		old, err := usageOf(on, u.ID)
 		if err != nil {
 			return nil, err
 		}
@@ -106,16 +104,16 @@ func planUsages(txn *badger.Txn, part []tokens.Usage) (*change, error) {
 }
 
 // hasToken does not read the token.
-func hasToken(txn *badger.Txn, id tokens.ID) (bool, error) {
+func hasToken(from state, id tokens.ID) (bool, error) {
 	if id == "" || len(id) > maxName {
 		return false, nil
 	}
-	return has(txn, idKey(id))
+	return has(from, idKey(id))
 }
 
-func has(txn *badger.Txn, key []byte) (bool, error) {
-	_, err := txn.Get(key)
-	if errors.Is(err, badger.ErrKeyNotFound) {
+func has(from state, key []byte) (bool, error) {
+	err := from.read(key, func([]byte) error { return nil })
+	if isAbsent(err) {
 		return false, nil
 	}
 	return err == nil, err
@@ -125,12 +123,12 @@ func has(txn *badger.Txn, key []byte) (bool, error) {
 func (s *Store) Usages(ctx context.Context, ids []tokens.ID) (all []tokens.Usage, err error) {
 	defer s.observe("usages")(&err)
 	all = make([]tokens.Usage, len(ids))
-	err = s.view(ctx, func(txn *badger.Txn) error {
+	err = s.view(ctx, func(from *snapshot) error {
 		for i, id := range ids {
 			if i%checkEvery == 0 && ctx.Err() != nil {
 				return ctx.Err()
 			}
-			if all[i], err = usageOf(txn, id); err != nil {
+			if all[i], err = usageOf(from, id); err != nil {
 				return err
 			}
 		}
@@ -143,29 +141,25 @@ func (s *Store) Usages(ctx context.Context, ids []tokens.ID) (all []tokens.Usage
 }
 
 // usageOf returns what is kept of a token's use, the zero usage if nothing is.
-func usageOf(txn *badger.Txn, id tokens.ID) (tokens.Usage, error) {
+func usageOf(from state, id tokens.ID) (tokens.Usage, error) {
 	u := tokens.Usage{ID: id}
 	if len(id) > maxName {
 		return u, nil
 	}
-	item, err := txn.Get(usageKey(id))
-	if errors.Is(err, badger.ErrKeyNotFound) {
-		return u, nil
-	}
-	if err != nil {
-		return u, err
-	}
-	err = item.Value(func(data []byte) error {
+	err := from.read(usageKey(id), func(data []byte) (err error) {
 		u, err = decodeUsage(data)
 		return err
 	})
+	if isAbsent(err) {
+		return u, nil
+	}
 	u.ID = id
 	return u, err
 }
 
 // forgetUsage removes what is kept of a token's use.
-func (c *change) forgetUsage(txn *badger.Txn, id tokens.ID) error {
-	known, err := has(txn, usageKey(id))
+func (c *change) forgetUsage(on state, id tokens.ID) error {
+	known, err := has(on, usageKey(id))
 	if known {
 		c.remove(usageKey(id))
 	}

@@ -23,10 +23,10 @@ func (s *Store) Users() *Users { return &Users{store: s} }
 func (u *Users) All(ctx context.Context) (accounts map[string][]byte, err error) {
 	defer u.store.observe("users_all")(&err)
 	accounts = make(map[string][]byte)
-	err = u.store.view(ctx, func(txn *badger.Txn) error {
+	err = u.store.view(ctx, func(from *snapshot) error {
 		opts := badger.DefaultIteratorOptions
 		opts.Prefix = []byte{kindUser}
-		it := txn.NewIterator(opts)
+		it := from.txn.NewIterator(opts)
 		defer it.Close()
 		for it.Rewind(); it.Valid(); it.Next() {
 			data, err := it.Item().ValueCopy(nil)
@@ -55,7 +55,7 @@ func (u *Users) Put(ctx context.Context, name string, data []byte) (err error) {
 		return fmt.Errorf("put user: account of %d bytes, at most %d are taken", len(data), maxRecord)
 	}
 	value := append([]byte(nil), data...) // the caller may go on before it is written
-	_, err = u.store.submit(ctx, u.store.cfg.roomToGrow(), func(*badger.Txn, uint64) (*change, error) {
+	_, err = u.store.submit(ctx, u.store.cfg.roomToGrow(), func(state, uint64) (*change, error) {
 		c := &change{}
 		c.set(userKey(name), value)
 		return c, nil
@@ -73,7 +73,7 @@ func (u *Users) Delete(ctx context.Context, name string) (err error) {
 	if !isUserName(name) {
 		return fmt.Errorf("delete user: %w: %d bytes", errUserName, len(name))
 	}
-	_, err = u.store.submit(ctx, u.store.cfg.roomToChange(), func(*badger.Txn, uint64) (*change, error) {
+	_, err = u.store.submit(ctx, u.store.cfg.roomToChange(), func(state, uint64) (*change, error) {
 		c := &change{}
 		c.remove(userKey(name))
 		return c, nil

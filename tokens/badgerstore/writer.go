@@ -3,10 +3,8 @@ package badgerstore
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
-
-	"github.com/dgraph-io/badger/v4"
+	"time"
 
 	"tollgate/tokens"
 )
@@ -18,208 +16,188 @@ const (
 	maxBatchSize = memTableSize / 16
 )
 
-// request is one write on its way through the writer.
-type request struct {
-	ctx  context.Context
-	room uint64 // free bytes below which it is refused
-	// plan says what the write does, seeing what was staged before it, or
-	// why it is refused. sequence is the number of the commit.
-	plan   func(txn *badger.Txn, sequence uint64) (*change, error)
-	result chan<- result // has room for one
+// writer is the only goroutine that writes to the database. All writes that
+// wait share one commit and thereby one fsync, and while one commit is under
+// way the next is planned on top of it. Badger is given one commit at a time,
+// so that none is ever stored without those that it was planned on.
+type writer struct {
+	store    *Store
+	underWay *flight // nil = none
+	next     *flight
+	spare    *flight
+	landed   chan error // how the one under way ended
+	started  time.Time  // when that left, by the store's clock
+	on       planning   // what the write that is being planned sees
+
+	// again are writes that go before those in the queue: the commit that
+	// they were planned for was full, or the one before it failed.
+	again []*request
+
+	// share is how many writes the next commit may wait for: half of those
+	// that were there when the last one ended. The other half is planned
+	// while it is under way. Nobody waits for a write that is not there.
+	share int
 }
 
-type result struct {
-	sequence uint64
-	err      error
+func newWriter(s *Store) *writer {
+	w := &writer{store: s, next: &flight{}, spare: &flight{}, landed: make(chan error, 1), share: 1}
+	w.next.reset(s.db, s.committed.Load()+1)
+	return w
 }
 
-// submit hands a write to the writer and waits until it is durable. It
-// returns the number of the commit.
-func (s *Store) submit(
-	ctx context.Context, room uint64, plan func(*badger.Txn, uint64) (*change, error),
-) (uint64, error) {
-	if err := ctx.Err(); err != nil {
-		return 0, err
-	}
-	done := make(chan result, 1)
-	select {
-	case <-s.stopping:
-		return 0, tokens.ErrStoreClosed
-	default:
-	}
-	select {
-	case s.queue <- &request{ctx: ctx, room: room, plan: plan, result: done}:
-	case <-ctx.Done():
-		return 0, ctx.Err()
-	case <-s.stopping:
-		return 0, tokens.ErrStoreClosed
-	}
-	select {
-	case r := <-done:
-		return r.sequence, r.err
-	case <-ctx.Done():
-		return 0, ctx.Err()
-	case <-s.written:
-	}
-	select {
-	case r := <-done:
-		return r.sequence, r.err
-	default:
-		return 0, tokens.ErrStoreClosed
-	}
-}
-
-// write is the only goroutine that writes to the database. All writes that
-// wait share one commit and thereby one fsync.
-func (s *Store) write() {
-	defer close(s.written)
-	batch := make([]*request, 0, maxBatch)
+// run writes until the store is closed. What is under way then is ended, what
+// has not begun is not.
+func (w *writer) run() {
+	defer close(w.store.written)
 	for {
+		w.fill()
+		if w.underWay == nil && len(w.next.requests) > 0 {
+			w.launch()
+			continue
+		}
+		queue := w.store.queue
+		if w.next.isFull() || len(w.again) > 0 {
+			queue = nil
+		}
 		select {
-		case first := <-s.queue:
-			batch = s.gather(append(batch[:0], first))
-		case <-s.stopping:
+		case r := <-queue:
+			w.take(r)
+		case err := <-w.landed:
+			w.land(err)
+		case <-w.store.stopping:
+			w.stop()
 			return
 		}
-		batch = s.admit(batch)
-		for rest := batch; len(rest) > 0; {
-			rest = rest[s.commit(rest):]
-		}
-		clear(batch)
 	}
 }
 
-// gather adds what waits already.
-func (s *Store) gather(batch []*request) []*request {
-	for len(batch) < maxBatch {
-		select {
-		case next := <-s.queue:
-			batch = append(batch, next)
-		default:
-			return batch
-		}
+func (w *writer) stop() {
+	if w.underWay != nil {
+		w.land(<-w.landed)
 	}
-	return batch
+	w.next.txn.Discard()
 }
 
-// admit answers the writes that there is no room for, and those that nobody
-// waits for any more, and returns the others.
-func (s *Store) admit(batch []*request) []*request {
-	free, err := s.cfg.FreeSpace(s.cfg.dbDir())
+// fill takes the writes that wait. If the disk is idle it stops at the share
+// of the next commit, and looks twice before that leaves with less.
+func (w *writer) fill() {
+	most := maxBatch
+	if w.underWay == nil {
+		most = w.share
+	}
+	for len(w.next.requests) < most && !w.next.isFull() {
+		r := w.waiting()
+		if r == nil && w.underWay == nil && len(w.next.requests) > 0 {
+			yield()
+			r = w.waiting()
+		}
+		if r == nil || !w.take(r) {
+			return
+		}
+	}
+}
+
+// waiting returns a write that waits, nil if there is none.
+func (w *writer) waiting() *request {
+	if len(w.again) > 0 {
+		r := w.again[0]
+		w.again = w.again[1:]
+		return r
+	}
+	select {
+	case r := <-w.store.queue:
+		return r
+	default:
+		return nil
+	}
+}
+
+// take plans one write for the next commit. It returns false if the write has
+// to wait for the one after that.
+func (w *writer) take(r *request) bool {
+	if err := w.admit(r); err != nil {
+		r.answer(0, err)
+		return true
+	}
+	w.on = planning{committed: w.store.newest.Load(), layers: [2]pending{w.next.left}}
+	if w.underWay != nil {
+		w.on.layers[1] = w.underWay.left
+	}
+	c, err := r.plan(&w.on, w.next.sequence)
 	if err != nil {
-		s.failed(err)
+		w.next.refuse(r, err)
+		return true
 	}
-	admitted := batch[:0]
-	for _, r := range batch {
-		switch {
-		case r.ctx.Err() != nil:
-			r.result <- result{err: r.ctx.Err()}
-		case err != nil:
-			r.result <- result{err: err}
-		case free < r.room:
-			r.result <- result{err: fmt.Errorf("%w: %d bytes are free, %d are needed", tokens.ErrStoreFull, free, r.room)}
-		default:
-			admitted = append(admitted, r)
-		}
+	if w.next.stage(r, c) {
+		return true
 	}
-	return admitted
+	w.again = append([]*request{r}, w.again...)
+	return false
 }
 
-// commit does as many of the writes as go into one transaction and returns
-// their number, at least one. They are answered once all are durable: a write
-// may have been refused because of another that is in the same commit.
-func (s *Store) commit(batch []*request) int {
-	start := s.cfg.Now()
-	txn := s.db.NewTransaction(true)
-	defer txn.Discard()
-	sequence := s.sequence + 1
-	b := stagedBatch{txn: txn, sequence: sequence}
-	done := 0
-	for done < len(batch) && b.take(batch[done]) {
-		done++
+// admit says why a write is not even planned: there is no room for it, or
+// nobody waits for it any more.
+func (w *writer) admit(r *request) error {
+	if err := r.ctx.Err(); err != nil {
+		return err
 	}
-	if len(b.changes) == 0 && b.err == nil {
-		answer(batch[:done], b.refusals, 0, nil)
-		return done
+	if len(w.next.requests) == 0 {
+		cfg := &w.store.cfg
+		if w.next.free, w.next.freeErr = cfg.FreeSpace(cfg.dbDir()); w.next.freeErr != nil {
+			w.store.failed(w.next.freeErr)
+		}
 	}
-	// Also a number of a commit that failed is used up: it may be stored.
-	s.sequence = sequence
-	err := b.finish()
+	switch {
+	case w.next.freeErr != nil:
+		return w.next.freeErr
+	case w.next.free < r.room:
+		return fmt.Errorf("%w: %d bytes are free, %d are needed", tokens.ErrStoreFull, w.next.free, r.room)
+	}
+	return nil
+}
+
+// launch hands the next commit to Badger, none being under way.
+func (w *writer) launch() {
+	f := w.next
+	if len(f.changes) == 0 {
+		f.answer(nil)
+		f.reset(w.store.db, f.sequence)
+		return
+	}
+	// Also a number of a commit that fails is used up: it may be stored.
+	w.spare.reset(w.store.db, f.sequence+1)
+	w.underWay, w.next, w.spare = f, w.spare, nil
+	w.started = w.store.cfg.Now()
+	if err := f.seal(); err != nil {
+		w.land(err)
+		return
+	}
+	txn := f.txn
+	f.txn = nil // it is discarded by the commit
+	w.store.commit(txn, func(err error) { w.landed <- err })
+}
+
+// land ends the commit under way. Reads see it before anybody is told of it.
+// If it has failed, what was planned on top of it is planned again.
+func (w *writer) land(err error) {
+	f, s := w.underWay, w.store
+	s.renew()
 	if err != nil {
 		err = fmt.Errorf("commit: %w", err)
 		s.failed(err)
+		w.again = append(append([]*request(nil), w.next.requests...), w.again...)
+		w.next.reset(s.db, w.next.sequence)
 	} else {
-		s.succeeded(sequence, b.changes)
+		s.succeeded(f.sequence, f.changes)
 	}
 	if s.cfg.Observe != nil {
-		s.cfg.Observe("commit", s.cfg.Now().Sub(start), err)
+		s.cfg.Observe("commit", s.cfg.Now().Sub(w.started), err)
 	}
-	answer(batch[:done], b.refusals, sequence, err)
-	return done
-}
-
-func answer(batch []*request, refusals []error, sequence uint64, err error) {
-	for i, r := range batch {
-		switch {
-		case err != nil:
-			r.result <- result{err: err}
-		case refusals[i] != nil:
-			r.result <- result{err: refusals[i]}
-		default:
-			r.result <- result{sequence: sequence}
-		}
-	}
-}
-
-// stagedBatch is a transaction that is being filled.
-type stagedBatch struct {
-	txn      *badger.Txn
-	sequence uint64
-	size     int64
-	changes  []*change
-	refusals []error // one for each write that was taken, nil if it was staged
-	err      error   // the transaction cannot be committed
-}
-
-// take stages one write. It returns false, having done nothing, if the write
-// has to go into another transaction.
-func (b *stagedBatch) take(r *request) bool {
-	if b.err != nil {
-		return false
-	}
-	c, err := r.plan(b.txn, b.sequence)
-	if err != nil {
-		b.refusals = append(b.refusals, err)
-		return true
-	}
-	if len(b.refusals) > 0 && b.size+c.size > maxBatchSize {
-		return false
-	}
-	b.size += c.size
-	b.refusals = append(b.refusals, nil)
-	b.changes = append(b.changes, c)
-	b.err = c.stage(b.txn)
-	return true
-}
-
-func (b *stagedBatch) finish() error {
-	if b.err != nil {
-		return b.err
-	}
-	number := binary.BigEndian.AppendUint64(nil, b.sequence)
-	if err := b.txn.Set([]byte{kindSequence}, number); err != nil {
-		return err
-	}
-	return b.txn.Commit()
-}
-
-// probe commits nothing but a sequence number, to learn whether writing works
-// again.
-func (s *Store) probe(ctx context.Context) error {
-	_, err := s.submit(ctx, s.cfg.roomToChange(), func(*badger.Txn, uint64) (*change, error) {
-		return &change{}, nil
-	})
-	return err
+	there := len(f.requests) + len(w.next.requests) + len(w.again) + len(s.queue)
+	w.share = min(max(there/2, 1), maxBatch)
+	f.answer(err)
+	f.release()
+	w.underWay, w.spare = nil, f
 }
 
 func (s *Store) failed(err error) { s.failure.Store(&err) }
@@ -227,27 +205,30 @@ func (s *Store) failed(err error) { s.failure.Store(&err) }
 func (s *Store) succeeded(sequence uint64, changes []*change) {
 	s.failure.Store(nil)
 	s.committed.Store(sequence)
-	for _, c := range changes {
-		s.counts.apply(c)
-	}
+	s.counts.apply(changes)
+}
+
+// probe commits nothing but a sequence number, to learn whether writing works
+// again.
+func (s *Store) probe(ctx context.Context) error {
+	_, err := s.submit(ctx, s.cfg.roomToChange(), func(state, uint64) (*change, error) {
+		return &change{}, nil
+	})
+	return err
 }
 
 // storedSequence returns the number of the last commit, zero for a new store.
-func storedSequence(txn *badger.Txn) (uint64, error) {
-	item, err := txn.Get([]byte{kindSequence})
-	if errors.Is(err, badger.ErrKeyNotFound) {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, err
-	}
+func storedSequence(db state) (uint64, error) {
 	var n uint64
-	err = item.Value(func(data []byte) error {
+	err := db.read([]byte{kindSequence}, func(data []byte) error {
 		if len(data) != 8 {
 			return fmt.Errorf("%w: a commit number of %d bytes", errIndex, len(data))
 		}
 		n = binary.BigEndian.Uint64(data)
 		return nil
 	})
+	if isAbsent(err) {
+		return 0, nil
+	}
 	return n, err
 }

@@ -16,7 +16,8 @@ func readClauses() []clause {
 		{"what was never put is unknown", unknownIsUnknown},
 		{"a put is seen by the next reads", putIsSeen},
 		{"every field comes back", fieldsComeBack},
-		{"what comes back is the reader's own", readsAreCopies},
+		{"what comes back is the reader's own, but by hash", readsAreCopies},
+		{"what was read never changes by itself", readsStay},
 		{"a put keeps nothing of the writer's", putCopies},
 		{"an ended context is honoured", contextIsHonoured},
 	}
@@ -93,18 +94,35 @@ func readsAreCopies(t *testing.T, s tokens.Store) {
 	want := put(t, s, sample(1))
 	reads := map[string]func() *tokens.Token{
 		"ByID": func() *tokens.Token { return byID(t, s, want.ID) },
-		"ByHash": func() *tokens.Token {
-			tok, err := s.ByHash(t.Context(), want.Hash)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return tok
-		},
 		"List": func() *tokens.Token { return list(t, s, tokens.Query{Owner: want.Owner})[0] },
 	}
+	shared := byHash(t, s, want.Hash)
 	for name, read := range reads {
 		spoil(read())
 		equal(t, name+" after another reader changed his", read(), want)
+	}
+	equal(t, "what was read by hash before", shared, want)
+	equal(t, "ByHash after other readers changed theirs", byHash(t, s, want.Hash), want)
+}
+
+// readsStay reads a token, and reads it again after each of its changes: what
+// was read before must stay as it was, for others may hold it.
+func readsStay(t *testing.T, s tokens.Store) {
+	first := put(t, s, sample(1))
+	reads := map[string]*tokens.Token{
+		"ByHash": byHash(t, s, first.Hash), "ByHash again": byHash(t, s, first.Hash),
+		"ByID": byID(t, s, first.ID), "List": list(t, s, tokens.Query{Owner: first.Owner})[0],
+	}
+	off := disable(t, s, changed(first, "changed"), epoch())
+	equal(t, "ByHash after a change", byHash(t, s, first.Hash), off)
+	ended := revoke(t, s, off, after(time.Second))
+	equal(t, "ByHash after the revocation", byHash(t, s, first.Hash), ended)
+	purge(t, s, after(24*time.Hour))
+	if _, err := s.ByHash(t.Context(), first.Hash); !errors.Is(err, tokens.ErrUnknown) {
+		t.Errorf("ByHash after it was purged = %v, want ErrUnknown", err)
+	}
+	for name, read := range reads {
+		equal(t, name+" before the changes", read, first)
 	}
 }
 
@@ -131,7 +149,8 @@ func contextIsHonoured(t *testing.T, s tokens.Store) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	calls := map[string]func() error{
-		"ByHash": func() error { _, err := s.ByHash(ctx, sample(1).Hash); return err },
+		// Of a token that was looked up before, a store may have it at hand.
+		"ByHash": func() error { _, err := s.ByHash(ctx, sample(2).Hash); return err },
 		"ByID":   func() error { _, err := s.ByID(ctx, sample(1).ID); return err },
 		"Put":    func() error { _, err := s.Put(ctx, sample(2)); return err },
 		"List":   func() error { _, err := s.List(ctx, tokens.Query{Owner: "ada"}); return err },

@@ -130,6 +130,15 @@ func byID(t *testing.T, s tokens.Store, id tokens.ID) *tokens.Token {
 	return tok
 }
 
+func byHash(t *testing.T, s tokens.Store, h tokens.Hash) *tokens.Token {
+	t.Helper()
+	tok, err := s.ByHash(t.Context(), h)
+	if err != nil {
+		t.Fatalf("ByHash(%x) = %v", h, err)
+	}
+	return tok
+}
+
 // equal compares what tokens say; a nil slice says the same as an empty one.
 func equal(t *testing.T, what string, got, want *tokens.Token) {
 	t.Helper()

@@ -99,6 +99,7 @@ func faults() map[string]fault {
 	}{
 		{".", readFaults()},
 		{".", writeFaults()},
+		{"read", sharingFaults()},
 		{"read|mark", fieldFaults()},
 		{"list|page", listFaults()},
 		{"select|mark", selectFaults()},
@@ -140,6 +141,56 @@ func readFaults() map[string]func() tokens.Store {
 					last.Store(t)
 				}
 				return t, err
+			}
+		}),
+	}
+}
+
+// sharingFaults are about what ByHash gives, which others hold too.
+func sharingFaults() map[string]func() tokens.Store {
+	return map[string]func() tokens.Store{
+		"what was read by hash is written over": with(func(good tokens.Store, f *faulty) {
+			var last tokens.Token
+			f.byHash = func(ctx context.Context, h tokens.Hash) (*tokens.Token, error) {
+				t, err := good.ByHash(ctx, h)
+				if err != nil {
+					return nil, err
+				}
+				last = *t
+				return &last, nil
+			}
+		}),
+		"a token that was read by hash is kept": with(func(good tokens.Store, f *faulty) {
+			kept := map[tokens.Hash]*tokens.Token{}
+			f.byHash = func(ctx context.Context, h tokens.Hash) (*tokens.Token, error) {
+				t, err := good.ByHash(ctx, h)
+				if err != nil {
+					return nil, err
+				}
+				if kept[h] == nil {
+					kept[h] = t
+				}
+				return kept[h], nil
+			}
+		}),
+		"a list shares what is read by hash": with(func(good tokens.Store, f *faulty) {
+			shared := map[tokens.Hash]*tokens.Token{}
+			f.byHash = func(ctx context.Context, h tokens.Hash) (*tokens.Token, error) {
+				t, err := good.ByHash(ctx, h)
+				if err == nil && shared[h] != nil && shared[h].Revision >= t.Revision {
+					return shared[h], nil
+				}
+				shared[h] = t
+				return t, err
+			}
+			f.list = func(ctx context.Context, q tokens.Query) (tokens.Page, error) {
+				p, err := good.List(ctx, q)
+				for i, t := range p.Tokens {
+					if own := shared[t.Hash]; own != nil && own.Revision == t.Revision {
+						p.Tokens[i] = own
+					}
+				}
+				return p, err
 			}
 		}),
 	}

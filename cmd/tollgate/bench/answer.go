@@ -39,6 +39,14 @@ type answerReader struct {
 // space is where the next bytes go; it is never empty.
 func (r *answerReader) space() []byte { return r.buf[r.used:] }
 
+// rest is how many bytes of the body are still to come.
+func (r *answerReader) rest() int64 {
+	if !r.inBody {
+		return 0
+	}
+	return r.left
+}
+
 // take takes the next n bytes in space, and reports whether the answer ends
 // with them.
 func (r *answerReader) take(n int) (answer, bool, error) {
@@ -59,7 +67,12 @@ func (r *answerReader) take(n int) (answer, bool, error) {
 		body = int64(r.used - end - len("\r\n\r\n"))
 		r.inBody, r.left, r.used = true, r.now.length, 0
 	}
-	if r.left -= body; r.left < 0 {
+	return r.pass(body)
+}
+
+// pass takes the next n bytes of a body, which need not be in space.
+func (r *answerReader) pass(n int64) (answer, bool, error) {
+	if r.left -= n; r.left < 0 {
 		return answer{}, false, errNotAsked
 	}
 	if r.left > 0 {

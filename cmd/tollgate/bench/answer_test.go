@@ -91,6 +91,27 @@ func TestAnswersThatCannotBeCountedAreErrors(t *testing.T) {
 	}
 }
 
+func TestBodiesMayBePassedUnread(t *testing.T) {
+	t.Parallel()
+	var r answerReader
+	head := "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nabc"
+	if rest := r.rest(); rest != 0 {
+		t.Fatalf("%d bytes of no answer", rest)
+	}
+	if _, done, err := r.take(copy(r.space(), head)); done || err != nil || r.rest() != 997 {
+		t.Fatalf("after the head: %v, %v, %d to come", done, err, r.rest())
+	}
+	if _, done, err := r.pass(900); done || err != nil || r.rest() != 97 {
+		t.Fatalf("within the body: %v, %v, %d to come", done, err, r.rest())
+	}
+	if a, done, err := r.pass(97); !done || err != nil || a != (answer{200, 1000}) || r.rest() != 0 {
+		t.Fatalf("at the end: %v, %v, %v, %d to come", a, done, err, r.rest())
+	}
+	if _, _, err := r.pass(1); !errors.Is(err, errNotAsked) {
+		t.Errorf("a byte more: %v", err)
+	}
+}
+
 func FuzzAnswers(f *testing.F) {
 	f.Add("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabcHTTP/1.1 204 No\r\n\r\n", 5)
 	f.Add("HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n", 1)
@@ -115,7 +136,7 @@ func FuzzAnswers(f *testing.F) {
 
 func BenchmarkAnswer(b *testing.B) {
 	var r answerReader
-	text := newBackend(1024).full
+	text := prepare(1024, newFiller()).begin
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, done, err := r.take(copy(r.space(), text)); !done || err != nil {

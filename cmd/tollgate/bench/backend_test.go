@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -56,14 +55,14 @@ func startReverseProxy(t *testing.T, backend string) string {
 	})
 }
 
-func client(t *testing.T) *http.Client {
+func httpClient(t *testing.T) *http.Client {
 	t.Helper()
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
 	return &http.Client{Transport: transport, Timeout: 10 * time.Second}
 }
 
-func ask(t *testing.T, c *http.Client, method, url string, body io.Reader) (status int, text string) {
+func exchange(t *testing.T, c *http.Client, method, url string, body io.Reader) (status int, text string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, url, body)
 	if err != nil {
@@ -85,7 +84,7 @@ func TestBackendAnswersOverAndOver(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int{1, 1024, 1 << 20} {
 		address := startBackend(t, itoa(size))
-		c := client(t)
+		c := httpClient(t)
 		rows := []struct {
 			method, body string
 			want         int // bytes
@@ -97,10 +96,50 @@ func TestBackendAnswersOverAndOver(t *testing.T) {
 			{http.MethodGet, "", size},
 		}
 		for _, row := range rows {
-			status, got := ask(t, c, row.method, "http://"+address+"/x", strings.NewReader(row.body))
+			status, got := exchange(t, c, row.method, "http://"+address+"/x", strings.NewReader(row.body))
 			if status != http.StatusOK || len(got) != row.want {
 				t.Errorf("%s with %d bytes: %d with %d bytes, want %d", row.method, len(row.body), status, len(got), row.want)
 			}
+		}
+	}
+}
+
+func TestBackendAnswersWithTheSizeInThePath(t *testing.T) {
+	t.Parallel()
+	address := startBackend(t, "5")
+	c := httpClient(t)
+	for path, want := range map[string]int{
+		"/": 5, "/x": 5, "/bucket/x7": 5, "/7/": 5, "/9999999999": 5, "/7?x": 5,
+		"/0": 0, "/bucket/7": 7, "/bucket/262143": 262143, "/bucket/262145": 262145, "/3000000": 3000000,
+	} {
+		if status, got := exchange(t, c, http.MethodGet, "http://"+address+path, nil); status != http.StatusOK || len(got) != want {
+			t.Errorf("%s: %d with %d bytes, want %d", path, status, len(got), want)
+		}
+	}
+}
+
+func TestBackendServesOthersWhileOneDoesNotRead(t *testing.T) {
+	t.Parallel()
+	address := startBackend(t, "5")
+	slow := dial(t, address)
+	const size = 50_000_000 // more than fits into the system's buffers
+	if _, err := io.WriteString(slow, "GET /"+itoa(size)+" HTTP/1.1\r\n\r\nGET /3 HTTP/1.1\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	c := httpClient(t)
+	if status, got := exchange(t, c, http.MethodGet, "http://"+address+"/4", nil); status != http.StatusOK || len(got) != 4 {
+		t.Fatalf("another gets %d with %d bytes", status, len(got))
+	}
+	in := bufio.NewReader(slow)
+	for _, want := range []int64{size, 3} {
+		response, err := http.ReadResponse(in, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, err := io.Copy(io.Discard, response.Body)
+		_ = response.Body.Close()
+		if err != nil || n != want {
+			t.Errorf("%d bytes and %v, want %d", n, err, want)
 		}
 	}
 }
@@ -163,9 +202,9 @@ func dial(t *testing.T, address string) net.Conn {
 func TestReverseProxyPassesRequestsOn(t *testing.T) {
 	t.Parallel()
 	address := startReverseProxy(t, startBackend(t, "1024"))
-	c := client(t)
+	c := httpClient(t)
 	for range 3 {
-		if status, got := ask(t, c, http.MethodGet, "http://"+address+"/x?y", nil); status != http.StatusOK || len(got) != 1024 {
+		if status, got := exchange(t, c, http.MethodGet, "http://"+address+"/x?y", nil); status != http.StatusOK || len(got) != 1024 {
 			t.Fatalf("got %d with %d bytes", status, len(got))
 		}
 	}
@@ -183,44 +222,4 @@ func TestBufferPoolGivesBackWhatItGot(t *testing.T) {
 	if again := p.Get(); len(again) != len(b) {
 		t.Fatalf("then one of %d bytes", len(again))
 	}
-}
-
-// readRequests gives text to a reader in pieces of the given size.
-func readRequests(text string, piece int) ([]request, error) {
-	var r requestReader
-	var all []request
-	for len(text) > 0 {
-		n := copy(r.space(), text[:min(piece, len(text))])
-		if n == 0 {
-			return all, errBadRequest
-		}
-		text = text[n:]
-		for {
-			got, err := r.take(n)
-			if err != nil {
-				return all, err
-			}
-			if got == noRequest {
-				break
-			}
-			all = append(all, got)
-			n = 0
-		}
-	}
-	return all, nil
-}
-
-func FuzzRequests(f *testing.F) {
-	f.Add("GET / HTTP/1.1\r\n\r\nHEAD / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabcGET / HTTP/1.1\r\n\r\n", 9)
-	f.Add("PUT / HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n", 2)
-	f.Fuzz(func(t *testing.T, text string, piece int) {
-		if piece < 1 {
-			return
-		}
-		bytewise, wantErr := readRequests(text, 1)
-		got, err := readRequests(text, piece)
-		if (err == nil) != (wantErr == nil) || !slices.Equal(got, bytewise) {
-			t.Fatalf("in pieces of %d: %v, %v; byte by byte: %v, %v", piece, got, err, bytewise, wantErr)
-		}
-	})
 }

@@ -58,23 +58,16 @@ func (r *objectReport) summarise() []objects {
 }
 
 func (o object) summarise(way string, cells, alone []cell) objects {
-	each := func(value func(cell) float64) []float64 {
-		all := make([]float64, 0, len(cells))
-		for _, c := range cells {
-			all = append(all, value(c))
-		}
-		return all
-	}
 	ratios := perRound(cells, alone, func(c cell) float64 { return c.Rate })
-	times := each(func(c cell) float64 { return c.CPU })
+	times := each(cells, func(c cell) float64 { return c.CPU })
 	s := objects{
 		Request: o.name, Way: way,
-		Rate:  median(each(func(c cell) float64 { return c.Rate })),
+		Rate:  median(each(cells, func(c cell) float64 { return c.Rate })),
 		Ratio: median(ratios), RatioMin: slices.Min(ratios), RatioMax: slices.Max(ratios),
-		P50: median(each(func(c cell) float64 { return c.P50 })),
-		P99: median(each(func(c cell) float64 { return c.P99 })),
+		P50: median(each(cells, func(c cell) float64 { return c.P50 })),
+		P99: median(each(cells, func(c cell) float64 { return c.P99 })),
 		CPU: number(median(times)), CPUMin: number(slices.Min(times)), CPUMax: number(slices.Max(times)),
-		Busy: number(median(each(func(c cell) float64 { return c.Busy }))),
+		Busy: number(median(each(cells, func(c cell) float64 { return c.Busy }))),
 	}
 	s.Megabytes = s.Rate * float64(o.size) / 1e6
 	for _, c := range cells {
@@ -117,7 +110,7 @@ func threeDigits(v float64) string {
 
 // wideSpan is span for values that need no fraction.
 func wideSpan(least, greatest number) string {
-	if math.IsNaN(float64(least)) {
+	if !least.known() || !greatest.known() {
 		return "-"
 	}
 	return fmt.Sprintf("(%.0f-%.0f)", float64(least), float64(greatest))
@@ -126,9 +119,11 @@ func wideSpan(least, greatest number) string {
 // failures names the first error of each row that had one.
 func failures(r *report) string {
 	var b strings.Builder
-	for _, s := range r.Rows {
-		if s.Failure != "" {
-			fmt.Fprintf(&b, "- first error of %s: %s\n", s.Name, s.Failure)
+	for _, t := range r.Tables {
+		for _, s := range t.Rows {
+			if s.Failure != "" {
+				fmt.Fprintf(&b, "- first error of %s, %s: %s\n", t.Name, s.Name, s.Failure)
+			}
 		}
 	}
 	for _, s := range r.S3 {

@@ -81,7 +81,7 @@ func TestObjectsTableHasTheWaysSideBySide(t *testing.T) {
 	if !strings.HasSuffix(text, "\n\n- first error of GET 64 MiB, tollgate: status 503\n- a note\n") {
 		t.Errorf("got\n%s", text)
 	}
-	if strings.Contains(text, "gateway\t") || strings.Contains(text, rowProxy) {
+	if strings.Contains(text, "limit") || strings.Contains(text, rowProxy) {
 		t.Errorf("a table without rows is printed:\n%s", text)
 	}
 }

@@ -19,6 +19,7 @@ const (
 	roleBackend = "backend"
 	roleProxy   = "reverseproxy"
 	roleLoad    = "load"
+	roleFill    = "fill"
 	rolePinned  = "pinned"
 )
 

@@ -56,9 +56,9 @@ func TestProcessesRunPinnedAndEndWithStop(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := row{name: "test", address: address, request: requestBytes(address, ""), gateway: p}
-	s := settings{conns: 2, size: 10, duration: 100 * time.Millisecond}
-	if err := r.verify(t.Context(), s); err != nil {
+	r := way{name: "test", address: address, gateway: p}.get(10)
+	s := settings{duration: 100 * time.Millisecond}
+	if err := r.verify(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	c, err := l.measure(t.Context(), s, r)
@@ -69,7 +69,7 @@ func TestProcessesRunPinnedAndEndWithStop(t *testing.T) {
 	if p.cmd.ProcessState == nil {
 		t.Error("the process was not waited for")
 	}
-	if err := r.verify(t.Context(), s); err == nil {
+	if err := r.verify(t.Context()); err == nil {
 		t.Error("the process still answers")
 	}
 }
@@ -145,10 +145,7 @@ func gatewayThat(t *testing.T, with, without, wrong int) row {
 	}))
 	t.Cleanup(server.Close)
 	address := server.Listener.Addr().String()
-	return row{
-		name: "test", address: address,
-		request: requestBytes(address, bearer("right")), refuses: requestBytes(address, bearer(wrongToken)),
-	}
+	return way{name: "test", address: address, carry: bearer("right"), wrong: bearer(wrongToken)}.get(2)
 }
 
 func TestOnlyAGatewayThatChecksIsMeasured(t *testing.T) {
@@ -156,7 +153,7 @@ func TestOnlyAGatewayThatChecksIsMeasured(t *testing.T) {
 	rows := []struct {
 		name                 string
 		with, without, wrong int
-		size                 int
+		size                 int64
 		want                 string // part of the error; empty = verified
 	}{
 		{"one that checks", 200, 401, 401, 2, ""},
@@ -169,7 +166,9 @@ func TestOnlyAGatewayThatChecksIsMeasured(t *testing.T) {
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
-			err := gatewayThat(t, row.with, row.without, row.wrong).verify(t.Context(), settings{size: row.size})
+			r := gatewayThat(t, row.with, row.without, row.wrong)
+			r.size = row.size
+			err := r.verify(t.Context())
 			if row.want == "" && err != nil || row.want != "" && (err == nil || !strings.HasPrefix(err.Error(), row.want)) {
 				t.Errorf("got error %v, want %q", err, row.want)
 			}
@@ -200,22 +199,22 @@ func TestRoundMeasuresEveryRowOnce(t *testing.T) {
 		r.name = name
 		rows = append(rows, r)
 	}
-	s := settings{conns: 1, size: 2, duration: 100 * time.Millisecond}
-	result := newReport(s, l.plan)
+	s := settings{duration: 100 * time.Millisecond}
+	g := newGroup("both", rowProxy, 1, rows...)
 	for number := range 2 {
-		if err := l.round(t.Context(), s, number, rows, result); err != nil {
+		if err := l.round(t.Context(), s, number, g); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if len(result.cells[rowBackend]) != 2 || len(result.cells[rowProxy]) != 2 || rows[0].name != rowBackend {
-		t.Errorf("got %+v", result.cells)
+	if cells := g.table.cells; len(cells[rowBackend]) != 2 || len(cells[rowProxy]) != 2 || rows[0].name != rowBackend {
+		t.Errorf("got %+v", g.table.cells)
 	}
 }
 
 func TestMeasurementWithoutASuccessIsAnError(t *testing.T) {
 	t.Parallel()
 	l := newLauncher(t, corePlan{})
-	s := settings{conns: 1, size: 2, duration: 100 * time.Millisecond}
+	s := settings{duration: 100 * time.Millisecond}
 	_, err := l.measure(t.Context(), s, gatewayThat(t, 503, 401, 401))
 	if err == nil || !strings.Contains(err.Error(), "status 503") {
 		t.Errorf("got error %v, want the status", err)

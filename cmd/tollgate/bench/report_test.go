@@ -4,82 +4,17 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 )
 
-// measured is a report of two rounds, of which the second was disturbed.
-func measured() *report {
-	r := newReport(settings{rounds: 2, duration: time.Second, conns: 64, size: 1024}, corePlan{note: "not pinned: a test"})
-	r.add(rowBackend, newCell(loaded{Requests: 8000, Took: time.Second, P50: time.Millisecond, P99: 2 * time.Millisecond}, 0, errNoGateway))
-	r.add(rowBackend, newCell(loaded{Requests: 4000, Took: time.Second, P50: time.Millisecond, P99: 2 * time.Millisecond}, 0, errNoGateway))
-	r.add(rowProxy, newCell(loaded{Requests: 2000, Took: time.Second, P50: 4 * time.Millisecond}, 500*time.Millisecond, nil))
-	r.add(rowProxy, newCell(loaded{Requests: 1000, Took: time.Second, P50: 8 * time.Millisecond}, 250*time.Millisecond, nil))
-	for _, name := range []string{rowCookie, rowSigned, rowBearer} {
-		r.add(name, newCell(loaded{Requests: 1000, Took: time.Second}, 500*time.Millisecond, nil))
-		r.add(name, newCell(loaded{Requests: 1490, Errors: 10, Failure: "status 401", Took: 2 * time.Second}, 600*time.Millisecond, nil))
-	}
-	r.summarise()
-	return r
-}
-
-func TestRatiosAreThoseOfTheSameRound(t *testing.T) {
-	t.Parallel()
-	r := measured()
-	backend, proxy, token := r.Rows[0], r.Rows[1], r.Rows[2]
-	// 8000/2000 and 4000/1000: the disturbance is in both.
-	if backend.Ratio != 4 || backend.RatioMin != 4 || backend.RatioMax != 4 || backend.Rate != 6000 {
-		t.Errorf("backend: %+v", backend)
-	}
-	if !math.IsNaN(float64(backend.CPU)) || !math.IsNaN(float64(backend.Busy)) || !math.IsNaN(float64(backend.CPURatio)) {
-		t.Errorf("backend has processor time: %+v", backend)
-	}
-	if proxy.Ratio != 1 || proxy.CPURatio != 1 || proxy.CPU != 250 || proxy.P50 != 6000 {
-		t.Errorf("reverse proxy: %+v", proxy)
-	}
-	if token.RatioMin != 0.5 || token.RatioMax != 0.745 || token.Ratio != (0.5+0.745)/2 {
-		t.Errorf("tollgate's ratios: %+v", token)
-	}
-	if token.CPUMin != 1.6 || token.CPUMax != 2 {
-		t.Errorf("tollgate's processor time by round: %+v", token)
-	}
-	if token.CPU != 450 || token.CPURatio != 1.8 || token.Busy != 0.4 {
-		t.Errorf("tollgate's processor time: %+v", token)
-	}
-	if token.Errors != 10 || token.Failure != "status 401" {
-		t.Errorf("tollgate's errors: %+v", token)
-	}
-}
-
-func TestTableHasAllRowsSideBySide(t *testing.T) {
-	t.Parallel()
-	lines := strings.Split(measured().text(), "\n")
-	want := [][]string{
-		{"gateway", "req/s", "ratio", "(range)", "p50", "ms", "p99", "ms", "cpu", "us/req", "cpu", "ratio", "(range)", "busy", "errors"},
-		{"backend", "alone", "6000", "4.00", "(4.00-4.00)", "1.00", "2.00", "-", "-", "-", "-", "0"},
-		{rowProxy, "1500", "1.00", "(1.00-1.00)", "6.00", "0.00", "250.0", "1.00", "(1.00-1.00)", "0.38", "0"},
-		{"tollgate,", "cookie", "872", "0.62", "(0.50-0.74)", "0.00", "0.00", "450.0", "1.80", "(1.60-2.00)", "0.40", "10"},
-		{"tollgate,", "S3", "signed", "872", "0.62", "(0.50-0.74)", "0.00", "0.00", "450.0", "1.80", "(1.60-2.00)", "0.40", "10"},
-		{"tollgate,", "bearer", "872", "0.62", "(0.50-0.74)", "0.00", "0.00", "450.0", "1.80", "(1.60-2.00)", "0.40", "10"},
-	}
-	for i, fields := range want {
-		if got := strings.Fields(lines[i]); !slices.Equal(got, fields) {
-			t.Errorf("line %d has %q, want %q", i, got, fields)
-		}
-		if len(lines[i]) != len(lines[0]) {
-			t.Errorf("line %d is %d wide, the first %d", i, len(lines[i]), len(lines[0]))
-		}
-	}
-}
-
 func TestNotesSayWhatWasMeasuredAndWhatFailed(t *testing.T) {
 	t.Parallel()
 	got := measured().text()
 	for _, want := range []string{
-		"- first error of " + rowCookie + ": status 401\n", "- first error of " + rowBearer + ": status 401\n",
-		" cores, ", "- not pinned: a test\n", "2 interleaved rounds of 1s, 64 keep-alive connections, answers of 1024 bytes",
+		"- first error of GET, " + rowCookie + ": status 401\n", "- first error of GET, " + rowBearer + ": status 401\n",
+		" cores, ", "- not pinned: a test\n", "2 interleaved rounds of 1s, 64 keep-alive connections, for bodies of 1 MiB and more 8", "70 % of what the slowest",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("got\n%swant %q in it", got, want)
@@ -93,12 +28,18 @@ func TestJSONHasNullForWhatIsNotKnown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var got struct{ Rows []map[string]any }
-	if err := json.Unmarshal(text, &got); err != nil {
+	var whole struct {
+		Tables []struct{ Rows []map[string]any }
+	}
+	if err := json.Unmarshal(text, &whole); err != nil {
 		t.Fatal(err)
 	}
+	got := whole.Tables[0]
 	if cpu, has := got.Rows[0]["cpu_us_per_request"]; !has || cpu != nil {
 		t.Errorf("backend: %v", got.Rows[0])
+	}
+	if allocs, has := got.Rows[1]["allocations_per_request"]; !has || allocs != nil {
+		t.Errorf("reverse proxy: %v", got.Rows[1])
 	}
 	if got.Rows[1]["cpu_us_per_request"] != 250.0 || got.Rows[2]["failure"] != "status 401" {
 		t.Errorf("got %v", got.Rows)
@@ -132,5 +73,20 @@ func TestUnknownProcessorTimeIsNotZero(t *testing.T) {
 	c := newCell(loaded{Requests: 10, Took: time.Second}, time.Second, errors.New("unreadable"))
 	if !math.IsNaN(c.CPU) || !math.IsNaN(c.Busy) || c.Rate != 10 {
 		t.Errorf("got %+v", c)
+	}
+}
+
+func TestNotesAreThoseOfThePart(t *testing.T) {
+	t.Parallel()
+	for part, want := range map[string][2]bool{
+		partProxy: {true, true}, partTokens: {true, false}, partMemory: {false, false}, partS3: {false, false}, partAll: {true, true},
+	} {
+		got := strings.Join(newReport(settings{part: part}, corePlan{}).Notes, "\n")
+		if has := strings.Contains(got, "interleaved"); has != want[0] {
+			t.Errorf("%s: rounds are mentioned: %v", part, has)
+		}
+		if has := strings.Contains(got, "even rate"); has != want[1] {
+			t.Errorf("%s: the even load is mentioned: %v", part, has)
+		}
 	}
 }

@@ -25,10 +25,11 @@ const largeConns = 2
 
 // site is a server that takes signed requests.
 type site struct {
-	name    string
-	address string
-	signer  *sigv4.Signer
-	gateway *process // nil = there is none
+	name     string
+	address  string
+	signer   *sigv4.Signer
+	gateway  *process // nil = there is none
+	internal string   // address of its metrics; empty = there are none
 }
 
 // measureS3 measures requests for objects, to the storage and through the
@@ -68,6 +69,7 @@ func (l *launcher) measureS3(ctx context.Context, s settings, result *report, pr
 	if err != nil {
 		return err
 	}
+	r.conns = s.connsForObject(kinds[0])
 	return l.profile(ctx, s, g, r)
 }
 
@@ -80,7 +82,7 @@ func startStorageGateway(ctx context.Context, l *launcher, name, storage string)
 
 // site is the gateway as its client signs for it.
 func (g *tollgate) site() site {
-	return site{name: rowGateway, address: g.address, signer: signerOf(g.token, clientToken), gateway: g.process}
+	return site{name: rowGateway, address: g.address, signer: signerOf(g.token, clientToken), gateway: g.process, internal: g.internal}
 }
 
 // fill stores the objects that are asked for.
@@ -110,7 +112,8 @@ func (l *launcher) objectRound(ctx context.Context, s settings, number int, site
 			if err != nil {
 				return err
 			}
-			c, err := l.measure(ctx, s.forObject(o), r)
+			r.conns = s.connsForObject(o)
+			c, err := l.measure(ctx, s, r)
 			if err != nil {
 				return fmt.Errorf("%s: %s: %w", at.name, o.name, err)
 			}
@@ -120,19 +123,21 @@ func (l *launcher) objectRound(ctx context.Context, s settings, number int, site
 	return nil
 }
 
-// forObject are the settings for a load of one kind.
-func (s settings) forObject(o object) settings {
-	s.size = o.answers()
-	if o.size >= 1<<20 {
-		s.conns = min(s.conns, largeConns)
+// connsForObject is how many connections carry requests of one kind.
+func (s settings) connsForObject(o object) int {
+	if o.size >= largeBody {
+		return min(s.conns, largeConns)
 	}
-	return s
+	return s.conns
 }
 
 // row makes a kind of request ready for the load.
 func (s site) row(o object) (row, error) {
 	request, err := o.request(s.signer, s.address, time.Now())
-	return row{name: s.name, address: s.address, gateway: s.gateway, request: request}, err
+	return row{
+		name: s.name, address: s.address, gateway: s.gateway, internal: s.internal,
+		request: request, size: int64(o.answers()), conns: 1,
+	}, err
 }
 
 // expect holds that a request succeeds.
@@ -141,7 +146,7 @@ func (s site) expect(ctx context.Context, o object) error {
 	if err != nil {
 		return err
 	}
-	return expect(ctx, r.address, r.request, answer{http.StatusOK, int64(o.answers())})
+	return expect(ctx, r, answer{http.StatusOK, r.size})
 }
 
 // verify holds that the gateway does what it is measured for: every request
@@ -168,7 +173,7 @@ func (s site) verifyRefusal(ctx context.Context, o object) error {
 	if err != nil {
 		return err
 	}
-	if err := expect(ctx, r.address, r.request, answer{http.StatusForbidden, -1}); err != nil {
+	if err := expect(ctx, r, answer{http.StatusForbidden, -1}); err != nil {
 		return fmt.Errorf("a wrong signature: %w", err)
 	}
 	status, covered := o.tampered()
@@ -181,7 +186,7 @@ func (s site) verifyRefusal(ctx context.Context, o object) error {
 	text := string(r.request)
 	at := strings.Index(text, "\r\n\r\n") + len("\r\n\r\n") + o.size/2 // within the data
 	r.request[at] ^= 1
-	if err := expect(ctx, r.address, r.request, answer{status, -1}); err != nil {
+	if err := expect(ctx, r, answer{status, -1}); err != nil {
 		return fmt.Errorf("another body: %w", err)
 	}
 	return nil

@@ -132,16 +132,15 @@ func TestLargeObjectsHaveFewConnections(t *testing.T) {
 		name        string
 		conns, want int
 		o           object
-		size        int
 	}{
-		{"small", 64, 64, object{method: http.MethodGet, size: 1<<20 - 1}, 1<<20 - 1},
-		{"large", 64, largeConns, object{method: http.MethodGet, size: 1 << 20}, 1 << 20},
-		{"large, fewer wanted", 1, 1, object{method: http.MethodGet, size: 1 << 20}, 1 << 20},
-		{"written", 64, largeConns, object{method: http.MethodPut, size: 1 << 20}, 0},
+		{"small", 64, 64, object{method: http.MethodGet, size: 1<<20 - 1}},
+		{"large", 64, largeConns, object{method: http.MethodGet, size: 1 << 20}},
+		{"large, fewer wanted", 1, 1, object{method: http.MethodGet, size: 1 << 20}},
+		{"written", 64, largeConns, object{method: http.MethodPut, size: 1 << 20}},
 	}
 	for _, row := range rows {
-		if got := (settings{conns: row.conns, size: 7}).forObject(row.o); got.conns != row.want || got.size != row.size {
-			t.Errorf("%s: %d connections and %d bytes, want %d and %d", row.name, got.conns, got.size, row.want, row.size)
+		if got := (settings{conns: row.conns}).connsForObject(row.o); got != row.want {
+			t.Errorf("%s: %d connections, want %d", row.name, got, row.want)
 		}
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"time"
 
 	"tollgate/proxy/sigv4"
 	"tollgate/tokens"
@@ -117,17 +116,7 @@ func freeAddress(ctx context.Context) (string, error) {
 func (s site) await(ctx context.Context) error {
 	ctx, done := context.WithTimeout(ctx, readyLimit)
 	defer done()
-	tick := time.NewTicker(readyPoll)
-	defer tick.Stop()
-	for {
-		err := s.expect(ctx, object{method: http.MethodPut, key: "ready", size: 1})
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("%s did not start: %w: %w", s.name, ctx.Err(), err)
-		case <-tick.C:
-		}
-	}
+	return await(ctx, s.name, func() error {
+		return s.expect(ctx, object{method: http.MethodPut, key: "ready", size: 1})
+	})
 }

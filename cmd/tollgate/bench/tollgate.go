@@ -33,12 +33,32 @@ const (
 
 const program = "tollgate/cmd/tollgate"
 
+// tenant is the one that there is when none is configured.
+const tenant = "default"
+
+// minFree is the free space that the stores of the benchmark ask for, in bytes.
+const minFree = 1 << 20
+
+// lanes says which of its two ways a gateway takes with plain requests.
+type lanes string
+
+const (
+	fastLane lanes = "" // as by default
+	slowLane lanes = "fast_lane: false\n"
+)
+
 // gatewayOf says which gateway is started.
 type gatewayOf struct {
 	name     string        // of its directory
 	upstream string        // YAML of its upstream, without the name
 	secret   tokens.Secret // the secret key of its token, for signing; empty = none
+	lanes    lanes
+	filled   bool // its data directory has tokens already: none is made
 }
+
+func (of gatewayOf) dir(l *launcher) string { return filepath.Join(l.dir, of.name) }
+
+func (of gatewayOf) dataDir(l *launcher) string { return filepath.Join(of.dir(l), "data") }
 
 // startTollgate starts the program and makes a token. Access log and metrics
 // are on, as they are by default.
@@ -51,12 +71,12 @@ func startTollgate(ctx context.Context, l *launcher, of gatewayOf) (*tollgate, e
 	if err != nil {
 		return nil, err
 	}
-	dir := filepath.Join(l.dir, of.name)
-	if err := os.Mkdir(dir, 0o700); err != nil {
+	dir := of.dir(l)
+	if err := l.freshDir(of); err != nil {
 		return nil, err
 	}
 	file := filepath.Join(dir, "config.yaml")
-	if err := os.WriteFile(file, configuration(dir, of.upstream, string(bytes.TrimSpace(hash))), 0o600); err != nil {
+	if err := os.WriteFile(file, of.configuration(of.dataDir(l), string(bytes.TrimSpace(hash))), 0o600); err != nil {
 		return nil, fmt.Errorf("write the configuration: %w", err)
 	}
 	logName := filepath.Join(dir, "tollgate.log")
@@ -74,7 +94,29 @@ func startTollgate(ctx context.Context, l *launcher, of gatewayOf) (*tollgate, e
 	if err := g.awaitReady(ctx, logName); err != nil {
 		return nil, err
 	}
+	if of.filled {
+		return g, nil
+	}
 	return g, g.login(ctx, of.secret)
+}
+
+// freshDir makes the directory of a gateway. What one of another part left
+// there is removed, but not what it was filled with.
+func (l *launcher) freshDir(of gatewayOf) error {
+	if !of.filled {
+		if err := os.RemoveAll(of.dir(l)); err != nil {
+			return err
+		}
+	}
+	return os.MkdirAll(of.dir(l), 0o700)
+}
+
+// way is the way through the gateway with its token.
+func (g *tollgate) way(name string, carry func(token string) string) way {
+	return way{
+		name: name, address: g.address, gateway: g.process, internal: g.internal,
+		carry: carry(g.token), wrong: carry(wrongToken),
+	}
 }
 
 // build builds the program once.
@@ -87,15 +129,15 @@ func (l *launcher) build(ctx context.Context) (string, error) {
 	return binary, err
 }
 
-func configuration(dir, upstream, hash string) []byte {
+func (of gatewayOf) configuration(data, hash string) []byte {
 	return fmt.Appendf(nil, `listen: 127.0.0.1:0
 internal: {listen: 127.0.0.1:0}
 data_dir: %q
 log: {level: info, access: true}
-store: {min_free: 1048576}
+store: {min_free: %d}
 users: [{name: %s, password_hash: %q, tenants: [any]}]
 upstreams: [{name: storage, %s}]
-`, filepath.Join(dir, "data"), user, hash, upstream)
+%s`, data, minFree, user, hash, of.upstream, of.lanes)
 }
 
 const (
@@ -163,11 +205,6 @@ func (g *tollgate) login(ctx context.Context, secret tokens.Secret) error {
 func cookie(token string) string { return "Cookie: token=" + token + "\r\n" }
 
 func bearer(token string) string { return "Authorization: Bearer " + token + "\r\n" }
-
-// requestBytes is a request as the load sends it, with more header lines.
-func requestBytes(address, more string) []byte {
-	return []byte("GET /bucket/object HTTP/1.1\r\nHost: " + address + "\r\nUser-Agent: bench\r\nAccept: */*\r\n" + more + "\r\n")
-}
 
 // profile writes a CPU profile of the gateway to a file; the load is the
 // caller's.
