@@ -68,6 +68,9 @@ func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, "quick")
 		return
 	}
+	if r.URL.Path == "/begun" {
+		_ = http.NewResponseController(w).Flush()
+	}
 	g.entered <- struct{}{}
 	<-g.leave
 	_, _ = fmt.Fprint(w, isFast(w))

@@ -25,10 +25,12 @@ func (c *conn) serve() error {
 	if !c.phase.CompareAndSwap(theirs, waiting) && c.phase.Load() != waiting {
 		return c.wrap(net.ErrClosed)
 	}
-	if c.lane.closing.Load() {
-		return errEnded
-	}
 	for {
+		// Looked at in each phase of waiting: Shutdown closes those that it
+		// finds waiting, and leaves the others to find out.
+		if c.lane.closing.Load() {
+			return errEnded
+		}
 		if !c.hasBeginning() {
 			if err := c.receive(); err != nil {
 				return err
