@@ -95,7 +95,8 @@ type Admin struct {
 	settings atomic.Pointer[Settings]
 	login    string   // path of the login page, "" = there is none
 	bare     string   // the token path without its slash, "" = it is not served
-	owned    []string // first segments of the paths that are served
+	owned    []string // first segments of the paths that are served, without those of everywhere
+	ownsAll  bool     // a route begins with a parameter
 }
 
 // New returns the management with the token path that it serves; that begins
@@ -116,7 +117,10 @@ func New(d Deps, c Config, tokenPath string, s Settings) (*Admin, *echo.Echo) {
 func (a *Admin) own(routes []*echo.Route) {
 	for _, r := range routes {
 		segment, _, _ := strings.Cut(strings.TrimPrefix(r.Path, "/"), "/")
-		if !slices.Contains(a.owned, segment) {
+		switch {
+		case segment == "" || strings.ContainsAny(segment, ":*"):
+			a.ownsAll = true
+		case !slices.Contains(a.owned, segment):
 			a.owned = append(a.owned, segment)
 		}
 	}
@@ -130,12 +134,15 @@ func (a *Admin) MayOwn(path string) bool {
 	if first == "" {
 		return path != "/"
 	}
-	if strings.ContainsAny(first, `%\;`) || path[0] != '/' {
+	if a.ownsAll || path[0] != '/' || strings.ContainsAny(first, `%\;`) {
 		return true
 	}
-	return slices.ContainsFunc(a.owned, func(segment string) bool {
-		return strings.EqualFold(segment, first) || strings.ContainsAny(segment, ":*") || segment == ""
-	})
+	for _, segment := range a.owned {
+		if len(segment) == len(first) && strings.EqualFold(segment, first) {
+			return true
+		}
+	}
+	return false
 }
 
 // register adds the routes of the APIs. That of the gateway's own is always

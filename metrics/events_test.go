@@ -184,7 +184,10 @@ func TestCacheIsAskedOnEachScrape(t *testing.T) {
 	m, reg := fresh(t)
 	wantAbsent(t, reg, "tollgate_token_cache_tokens")
 	asked := 0
-	m.WatchCache(func() metrics.Cache { asked++; return metrics.Cache{Tokens: asked, Bytes: 1000, Misses: 7, Evictions: 8} })
+	m.WatchCache(func() metrics.Cache {
+		asked++
+		return metrics.Cache{Tokens: asked, Bytes: 1000, Misses: 7, Evictions: 8}
+	})
 	wantValue(t, reg, "tollgate_token_cache_tokens", "1")
 	wantValue(t, reg, "tollgate_token_cache_tokens", "2")
 	wantValue(t, reg, "tollgate_token_cache_bytes", "1000")

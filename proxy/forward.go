@@ -41,7 +41,7 @@ func (g *Gateway) forward(x *exchange, grant tokens.Grant) error {
 			return err
 		}
 	}
-	if _, err := g.callers.Tokens.Use(x.in.Context(), grant.Subject(), x.circumstances()); err != nil {
+	if _, err := g.callers.Tokens.Use(x.in.Context(), grant.Subject(), x.action.From); err != nil {
 		return err
 	}
 	e := &x.guarded
