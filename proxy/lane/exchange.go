@@ -3,7 +3,6 @@ package lane
 import (
 	"net/http"
 	"net/url"
-	"strings"
 )
 
 // maxKept bounds the fields for which a connection keeps memory.
@@ -35,30 +34,55 @@ func newMemory() *memory { return &memory{header: make(http.Header, 8)} }
 // false where that cannot be known.
 func (x *exchange) fill() bool {
 	h, m := &x.head, x.memory
-	m.request = http.Request{
-		Method: h.method, RequestURI: h.target, Host: h.host, RemoteAddr: x.remote,
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: m.header, Body: http.NoBody, ContentLength: h.length,
-	}
-	m.request.URL = m.parse(h)
-	if m.request.URL == nil {
+	r := &m.request // which is zero
+	r.URL = m.parse(h)
+	if r.URL == nil {
 		return false
 	}
-	for _, f := range h.fields {
-		if before, again := m.header[f.name]; again {
-			m.header[f.name] = append(before, f.value)
-			continue
-		}
-		n := len(m.values)
-		m.values = append(m.values, f.value)
-		m.header[f.name] = m.values[n : n+1 : n+1]
-	}
+	r.Method, r.RequestURI, r.Host, r.RemoteAddr = h.method, h.target, h.host, x.remote
+	r.Proto, r.ProtoMajor, r.ProtoMinor = "HTTP/1.1", 1, 1
+	r.ContentLength = h.length
+	m.fillHeader(h)
+	r.Header, r.Body = m.header, http.NoBody
 	x.body = nil
 	if h.length > 0 {
 		x.body = x.conn.newBody(h.length)
-		m.request.Body = x.body
+		r.Body = x.body
 	}
 	return true
+}
+
+// fillHeader makes the header, which is empty, of the fields.
+func (m *memory) fillHeader(h *head) {
+	if cap(m.values) < len(h.fields) {
+		m.values = make([]string, max(len(h.fields), 8))
+	}
+	m.values = m.values[:len(h.fields)]
+	for i := range h.fields {
+		f := &h.fields[i]
+		m.values[i] = h.text[f.value:f.end]
+		m.header[h.name(f)] = m.values[i : i+1 : i+1]
+	}
+	if len(m.header) == len(h.fields) {
+		return
+	}
+	clear(m.header) // some names come again
+	for i := range h.fields {
+		name := h.name(&h.fields[i])
+		if before, again := m.header[name]; again {
+			m.header[name] = append(before, m.values[i])
+			continue
+		}
+		m.header[name] = m.values[i : i+1 : i+1]
+	}
+}
+
+// name is the canonical name of a field.
+func (h *head) name(f *field) string {
+	if f.spelt > 0 {
+		return h.names[f.spelt-1]
+	}
+	return h.text[f.name:f.colon]
 }
 
 // parse does what url.ParseRequestURI does, without it where the path holds
@@ -71,8 +95,11 @@ func (m *memory) parse(h *head) *url.URL {
 		}
 		return u
 	}
-	path, query, asked := strings.Cut(h.target, "?")
-	m.url = url.URL{Path: path, RawQuery: query, ForceQuery: asked && query == ""}
+	m.url.Path = h.target[:h.query]
+	if h.query < len(h.target) {
+		m.url.RawQuery = h.target[h.query+1:]
+		m.url.ForceQuery = m.url.RawQuery == ""
+	}
 	return &m.url
 }
 
@@ -80,8 +107,7 @@ func (m *memory) parse(h *head) *url.URL {
 // credentials.
 func (x *exchange) forget() {
 	m := x.memory
-	x.head.fields = forgetAll(x.head.fields)
-	x.head = head{fields: x.head.fields}
+	x.head.forget()
 	x.body = nil
 	if x.kept || len(m.header) > maxKept || cap(m.values) > maxKept {
 		x.memory, x.kept = newMemory(), false
@@ -90,6 +116,15 @@ func (x *exchange) forget() {
 	clear(m.header)
 	m.values = forgetAll(m.values)
 	m.request, m.url = http.Request{}, url.URL{}
+}
+
+// forget drops the strings. The next head is read over the rest.
+func (h *head) forget() {
+	h.verdict, h.text, h.method, h.target, h.host = foreign, "", "", "", ""
+	h.names = forgetAll(h.names)
+	if cap(h.fields) > maxKept {
+		h.fields = nil
+	}
 }
 
 func forgetAll[T any](all []T) []T {

@@ -3,9 +3,8 @@ package lane
 import (
 	"bytes"
 	"encoding/binary"
+	"math/bits"
 	"net/textproto"
-	"strconv"
-	"strings"
 
 	"golang.org/x/net/http/httpguts"
 )
@@ -19,137 +18,152 @@ const (
 	fits                   // the lane, if it is asked to
 )
 
-// field is a line of the header, its name in canonical form.
-type field struct{ name, value string }
+// field is where a line of the header stands in the text of the head.
+type field struct {
+	name, colon int // text[name:colon] is the name
+	value, end  int // text[value:end] is the value
+	spelt       int // where in names its canonical form is, plus one; zero: it is canonical
+}
 
 // head is what the lane understands of the beginning of a request. Every
 // string is cut from one that was made for this request.
 type head struct {
 	verdict verdict
+	plain   bool  // the path of the target means what it says: no escapes
+	sized   bool  // there is a Content-Length
+	hosts   int   // how many lines with a Host there are
 	size    int64 // of the head in bytes, with the empty line
 	length  int64 // of the body in bytes
-	sized   bool  // there is a Content-Length
 
+	text                 string // the head without the empty line
 	method, target, host string
-	plain                bool    // the path of the target means what it says: no escapes
-	fields               []field // without Host
+	query                int      // where in the target the question mark is, or its length
+	fields               []field  // without Host
+	names                []string // that are canonical only now
+	at                   field    // the Host's
 }
-
-const endOfHead = "\r\n\r\n"
 
 // read judges what begins with b. Whatever is in doubt is foreign.
 // The grammar is RFC 9112's without all that is optional or for old clients.
+// It looks at each byte once, as far as the head goes.
 func (h *head) read(b []byte) {
-	clear(h.fields)
-	*h = head{fields: h.fields[:0]}
-	end := bytes.Index(b, []byte(endOfHead))
-	if end < 0 {
+	clear(h.names)
+	*h = head{fields: h.fields[:0], names: h.names[:0]}
+	method, target, at, v := h.readRequestLine(b)
+	for v != foreign {
+		if len(b)-at < 2 {
+			return // the end is still to come
+		}
+		if b[at] == '\r' {
+			break
+		}
+		var of verdict
+		at, of = h.readField(b, at)
+		v = min(v, of)
+	}
+	if v == foreign || b[at+1] != '\n' || h.hosts != 1 {
 		return
 	}
-	b = b[:end+2]
-	text := string(b)
-	first := strings.IndexByte(text, '\n') + 1
-	v := h.readRequestLine(text[:first-1], b)
-	for at := first; at < len(b) && v != foreign; {
-		next := at + strings.IndexByte(text[at:], '\n') + 1
-		v = min(v, h.readField(text[at:next-1], b[at:next-1]))
-		at = next
+	h.text = string(b[:at])
+	h.method, h.target = h.text[:method], h.text[method+1:target]
+	h.host = h.text[h.at.value:h.at.end]
+	if h.host == "" || !httpguts.ValidHostHeader(h.host) {
+		return
 	}
-	if h.host == "" {
-		v = foreign
-	}
-	h.verdict, h.size = v, int64(end+len(endOfHead))
+	h.verdict, h.size = v, int64(at+2)
 }
 
-// readRequestLine takes `METHOD SP target SP HTTP/1.1 CR`.
-func (h *head) readRequestLine(line string, b []byte) verdict {
-	line, ok := strings.CutSuffix(line, " HTTP/1.1\r")
-	if !ok {
-		return foreign
+const afterTarget = " HTTP/1.1\r\n"
+
+// readRequestLine takes `METHOD SP target SP HTTP/1.1 CRLF`, and returns where
+// the method, the target and the line end.
+func (h *head) readRequestLine(b []byte) (method, target, end int, v verdict) {
+	for method < len(b) && b[method]-'A' <= 'Z'-'A' {
+		method++
 	}
-	h.method, h.target, ok = strings.Cut(line, " ")
-	if !ok || !h.readTarget(b[len(h.method)+1:len(line)]) {
-		return foreign
+	if method == len(b) || b[method] != ' ' {
+		return 0, 0, 0, foreign
 	}
-	switch h.method {
+	target = h.readTarget(b, method+1)
+	if target < 0 || len(b)-target < len(afterTarget) || string(b[target:target+len(afterTarget)]) != afterTarget {
+		return 0, 0, 0, foreign
+	}
+	switch string(b[:method]) {
 	case "GET", "HEAD", "PUT", "POST", "DELETE":
-		return fits
+		v = fits
 	case "", "CONNECT", "PRI":
-		return foreign
+		v = foreign
+	default:
+		v = known
 	}
-	for _, c := range []byte(h.method) {
-		if c < 'A' || c > 'Z' {
-			return foreign
-		}
-	}
-	return known
+	return method, target, target + len(afterTarget), v
 }
 
-// readTarget takes a target in origin-form.
-func (h *head) readTarget(target []byte) bool {
-	if len(target) == 0 || target[0] != '/' {
-		return false
+// readTarget takes a target in origin-form that begins at from, and returns
+// where it ends, or -1.
+func (h *head) readTarget(b []byte, from int) int {
+	if from == len(b) || b[from] != '/' {
+		return -1
 	}
-	h.plain = true
-	for i, c := range target {
-		switch class := byteClasses[c]; {
-		case class&inTarget == 0:
-			return false
-		case c == '?':
-			for _, c := range target[i:] {
-				if byteClasses[c]&inTarget == 0 {
-					return false
-				}
-			}
-			return true
-		case class&inPlainPath == 0:
-			h.plain = false
+	i, all := from, uint8(inPlainPath)
+	for ; i < len(b) && b[i] != '?'; i++ {
+		class := byteClasses[b[i]]
+		if class&inTarget == 0 {
+			break
 		}
+		all &= class
 	}
-	return true
+	h.plain, h.query = all != 0, i-from
+	for i < len(b) && byteClasses[b[i]]&inTarget != 0 {
+		i++
+	}
+	return i
 }
 
-// readField takes `name: value CR`.
-func (h *head) readField(line string, b []byte) verdict {
-	if len(line) < 3 || line[len(line)-1] != '\r' {
-		return foreign
+// readField takes `name: value CRLF` that begins at from, and returns where
+// the line ends.
+func (h *head) readField(b []byte, from int) (next int, v verdict) {
+	colon, canonical := scanName(b, from)
+	if colon <= from {
+		return from, foreign
 	}
-	line, b = line[:len(line)-1], b[:len(b)-1]
-	colon, canonical := scanName(b)
-	if colon <= 0 {
-		return foreign
+	value := colon + 1
+	for value < len(b) && (b[value] == ' ' || b[value] == '\t') {
+		value++
 	}
-	value := b[colon+1:]
-	if !isText(value) {
-		return foreign
+	end := textEnd(b, value)
+	if len(b)-end < 2 || b[end] != '\r' || b[end+1] != '\n' {
+		return from, foreign
 	}
-	from, to := colon+1, len(line)
-	for from < to && (line[from] == ' ' || line[from] == '\t') {
-		from++
+	next = end + 2
+	for end > value && (b[end-1] == ' ' || b[end-1] == '\t') {
+		end--
 	}
-	for from < to && (line[to-1] == ' ' || line[to-1] == '\t') {
-		to--
+	f := field{name: from, colon: colon, value: value, end: end}
+	if canonical {
+		return next, h.add(b[from:colon], b[value:end], f)
 	}
-	name := line[:colon]
-	if !canonical {
-		name = textproto.CanonicalMIMEHeaderKey(name)
-	}
-	return h.add(name, line[from:to])
+	name := textproto.CanonicalMIMEHeaderKey(string(b[from:colon]))
+	h.names = append(h.names, name)
+	f.spelt = len(h.names)
+	return next, h.add([]byte(name), b[value:end], f)
 }
 
 // add keeps a field, and judges those about which the server does something of
 // its own.
-func (h *head) add(name, value string) verdict {
+func (h *head) add(name, value []byte, f field) verdict {
 	v := fits
-	switch name {
+	switch string(name) {
 	case "Host":
-		return h.setHost(value)
+		h.at = f
+		h.hosts++
+		return fits
 	case "Content-Length":
 		v = h.setLength(value)
 	case "Connection":
 		switch {
-		case value == "keep-alive":
-		case strings.EqualFold(value, "keep-alive"):
+		case string(value) == "keep-alive":
+		case bytes.EqualFold(value, []byte("keep-alive")):
 			v = known
 		default:
 			v = foreign
@@ -159,53 +173,43 @@ func (h *head) add(name, value string) verdict {
 	case "Expect", "Trailer", "Pragma", "Proxy-Connection":
 		v = known
 	}
-	h.fields = append(h.fields, field{name, value})
+	h.fields = append(h.fields, f)
 	return v
 }
 
-// setHost takes the only Host.
-func (h *head) setHost(value string) verdict {
-	if h.host != "" || value == "" || !httpguts.ValidHostHeader(value) {
-		return foreign
-	}
-	h.host = value
-	return fits
-}
+// mostDigits is how many digits a length may have so that sizes can be added.
+const mostDigits = 18
 
 // setLength takes the only Content-Length, in its only spelling.
-func (h *head) setLength(value string) verdict {
-	if h.sized || value == "" || len(value) > 1 && value[0] == '0' {
+func (h *head) setLength(value []byte) verdict {
+	if h.sized || len(value) == 0 || len(value) > mostDigits || len(value) > 1 && value[0] == '0' {
 		return foreign
 	}
-	for _, c := range []byte(value) {
+	h.sized = true
+	for _, c := range value {
 		if c < '0' || c > '9' {
 			return foreign
 		}
-	}
-	n, err := strconv.ParseInt(value, 10, 64)
-	h.length, h.sized = n, true
-	if err != nil || n >= 1<<62 { // so that sizes can be added
-		return foreign
+		h.length = h.length*10 + int64(c-'0')
 	}
 	return fits
 }
 
-// scanName returns where the colon after a name is, or -1, and whether the
-// name is in canonical form: capitals at the beginning and after hyphens.
-func scanName(b []byte) (colon int, canonical bool) {
-	canonical = true
-	wrong := uint8(isLower) // here
-	for i, c := range b {
+// scanName returns where the colon after the name is that begins at from, or
+// -1, and whether the name is in canonical form: capitals at the beginning and
+// after hyphens.
+func scanName(b []byte, from int) (colon int, canonical bool) {
+	odd, wrong := uint8(0), uint8(isLower) // here
+	for i := from; i < len(b); i++ {
+		c := b[i]
 		class := byteClasses[c]
 		if class&inToken == 0 {
 			if c == ':' {
-				return i, canonical
+				return i, odd == 0
 			}
 			return -1, false
 		}
-		if class&wrong != 0 {
-			canonical = false
-		}
+		odd |= class & wrong
 		wrong = isUpper
 		if c == '-' {
 			wrong = isLower
@@ -219,24 +223,24 @@ const (
 	eachHigh = 0x8080808080808080
 )
 
-// isText reports whether there are no control characters but tabs.
-func isText(b []byte) bool {
-	for len(b) >= 8 {
-		x := binary.LittleEndian.Uint64(b)
+// textEnd returns where the first control character that is no tab is, from
+// i on, or the length of b. It looks at eight bytes at once; a borrow may show
+// a byte as one that is none, behind one that is, but misses none.
+func textEnd(b []byte, i int) int {
+	for ; len(b)-i >= 8; i += 8 {
+		x := binary.LittleEndian.Uint64(b[i:])
 		del := x ^ eachByte*0x7f
-		if ((x-eachByte*0x20)&^x|(del-eachByte)&^del)&eachHigh != 0 && !isSlowText(b[:8]) {
-			return false
+		seen := ((x-eachByte*0x20)&^x | (del-eachByte)&^del) & eachHigh
+		for ; seen != 0; seen &= seen - 1 {
+			if at := i + bits.TrailingZeros64(seen)/8; isControl(b[at]) {
+				return at
+			}
 		}
-		b = b[8:]
 	}
-	return isSlowText(b)
+	for i < len(b) && !isControl(b[i]) {
+		i++
+	}
+	return i
 }
 
-func isSlowText(b []byte) bool {
-	for _, c := range b {
-		if c < ' ' && c != '\t' || c == 0x7f {
-			return false
-		}
-	}
-	return true
-}
+func isControl(c byte) bool { return c < ' ' && c != '\t' || c == 0x7f }

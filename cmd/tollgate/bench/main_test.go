@@ -168,13 +168,12 @@ func needsPeers(t *testing.T) {
 	t.Helper()
 	for _, name := range []string{"nginx", "haproxy"} {
 		if _, err := findPeer(name); err != nil {
-			t.Skip(err)
+			t.Fatalf("%v; install.sh installs it", err)
 		}
 	}
 }
 
-// The whole proxy part, where nginx and haproxy are installed: make bench does
-// that.
+// The whole proxy part, with nginx and haproxy, which make test installs.
 func TestBenchmarkMeasuresEveryRowAndWritesAProfile(t *testing.T) {
 	needsPeers(t)
 	profile := filepath.Join(t.TempDir(), "cpu")
