@@ -4,6 +4,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 )
@@ -57,5 +58,41 @@ func TestClientThatTakesLittle(t *testing.T) {
 	}
 	if err := <-failed; err != nil {
 		t.Error(err)
+	}
+}
+
+// TestLimitThatWasTakenBack: a handler that sets a write deadline and takes it
+// back leaves the lane's own in force, for what is written after it as well.
+func TestLimitThatWasTakenBack(t *testing.T) {
+	l := New(Config{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "3000")
+		w.Header().Set("Content-Type", "a/b")
+		control := http.NewResponseController(w)
+		_ = control.SetWriteDeadline(time.Now().Add(time.Minute))
+		_, _ = w.Write(make([]byte, 3000))
+		_ = control.SetWriteDeadline(time.Time{})
+	})})
+	l.allowance = 150 * time.Millisecond
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{ConnState: l.ConnState, WriteTimeout: 150 * time.Millisecond} // for a head that was cut in two
+	go func() { _ = server.Serve(l.Listen(inner)) }()
+	defer server.Close()
+	defer l.Close()
+	conn, err := net.Dial("tcp", inner.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	request := "GET / HTTP/1.1\r\nHost: x\r\nPad: \r\n\r\n"
+	request = strings.Replace(request, "Pad: ", "Pad: "+strings.Repeat("p", 1024-len(request)), 1) // heads end where reads end
+	for err == nil {                                                                               // and takes none of the answers
+		_, err = io.WriteString(conn, request)
+	}
+	if isTimeout(err) {
+		t.Error("a client that takes nothing keeps its connection")
 	}
 }

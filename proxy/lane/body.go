@@ -96,6 +96,7 @@ func (b *body) discard() error {
 	buffer, _ := copyBuffers.Get().(*[64 << 10]byte)
 	defer copyBuffers.Put(buffer)
 	for {
+		b.conn.x.w.limitDiscard()
 		if _, err := b.read(buffer[:]); errors.Is(err, io.EOF) {
 			return nil
 		} else if err != nil {

@@ -347,3 +347,37 @@ func TestAnswerSurvivesALeftBody(t *testing.T) {
 		t.Errorf("after the answer came %q, %v, want the end", rest, err)
 	}
 }
+
+// TestDate checks that each way in which a head can leave has its Date, which
+// is put in last.
+func TestDate(t *testing.T) {
+	for name, write := range map[string]func(w http.ResponseWriter){
+		"with the end":         func(w http.ResponseWriter) { _, _ = io.WriteString(w, "a") },
+		"by a flush":           func(w http.ResponseWriter) { w.(http.Flusher).Flush(); _, _ = io.WriteString(w, "a") },
+		"with a large piece":   func(w http.ResponseWriter) { _, _ = w.Write(make([]byte, 100_000)) },
+		"after an early hint":  func(w http.ResponseWriter) { w.WriteHeader(103); w.WriteHeader(204) },
+		"larger than a buffer": func(w http.ResponseWriter) { w.Header().Set("X", strings.Repeat("x", 10_000)); w.WriteHeader(304) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := open(t, setup{handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { write(w) })})
+			conn := s.dial(t)
+			r := bufio.NewReader(conn)
+			for range 2 {
+				begin := time.Now()
+				_, _ = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+				answer, err := http.ReadResponse(r, nil)
+				for err == nil && answer.StatusCode == 103 {
+					answer, err = http.ReadResponse(r, nil)
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				_, _ = io.Copy(io.Discard, answer.Body)
+				date, err := http.ParseTime(answer.Header.Get("Date"))
+				if err != nil || date.Before(begin.Truncate(time.Second)) || date.After(time.Now()) {
+					t.Errorf("Date %q, %v", answer.Header.Get("Date"), err)
+				}
+			}
+		})
+	}
+}

@@ -53,12 +53,13 @@ type special struct {
 // startHead puts what is certain of the head on the wire.
 func (w *response) startHead() {
 	w.acquire()
-	w.wire = appendStatus(w.wire, w.status)
+	wire := appendStatus(w.wire, w.status)
 	for name, all := range w.header {
 		if w.isPlain(name, all) {
-			w.wire = appendField(w.wire, name, all)
+			wire = appendField(wire, name, all)
 		}
 	}
+	w.wire = wire
 }
 
 // isPlain notes a field, and reports whether its line belongs to the head
@@ -145,7 +146,9 @@ func (w *response) layHead(body []byte) {
 	tooBig := w.settleBody()
 	w.layType(body, allowed)
 	if !s.hasDate {
-		w.wire = appendLine(w.wire, "Date", lane.date.at(lane.clock()))
+		w.wire = append(w.wire, "Date: "...)
+		w.dateAt = len(w.wire)
+		w.wire = append(w.wire, http.TimeFormat+"\r\n"...)
 	}
 	w.layFraming(transfer, allowed)
 	w.layConnection(draining, tooBig)
@@ -214,6 +217,9 @@ func (w *response) layFraming(transfer string, allowed bool) {
 // layConnection says whether the connection goes on.
 func (w *response) layConnection(draining, tooBig bool) {
 	s := &w.special
+	if !s.connection.set && !w.closes {
+		return
+	}
 	switching := w.status == http.StatusSwitchingProtocols && s.upgrades &&
 		httpguts.HeaderValuesContainsToken(s.connection.all(), "Upgrade")
 	said := s.connection.all()
@@ -240,6 +246,9 @@ func (w *response) inform(status int) {
 }
 
 func appendStatus(wire []byte, status int) []byte {
+	if status == http.StatusOK {
+		return append(wire, "HTTP/1.1 200 OK\r\n"...)
+	}
 	wire = append(wire, "HTTP/1.1 "...)
 	wire = strconv.AppendInt(wire, int64(status), 10)
 	wire = append(wire, ' ')
@@ -255,20 +264,36 @@ func appendStatus(wire []byte, status int) []byte {
 // and line ends in a value become spaces: nothing of it can be taken for
 // another line.
 func appendField(wire []byte, name string, all []string) []byte {
-	if !httpguts.ValidHeaderFieldName(name) {
+	if !isName(name) {
 		return wire
 	}
 	for _, value := range all {
-		from := len(wire) + len(name) + 2
-		value = textproto.TrimString(value)
+		if value != "" && (value[0] <= ' ' || value[len(value)-1] <= ' ') {
+			value = textproto.TrimString(value)
+		}
 		wire = appendLine(wire, name, value)
-		for i := from; i < from+len(value); i++ {
-			if wire[i] == '\r' || wire[i] == '\n' {
-				wire[i] = ' '
-			}
+		if strings.IndexByte(value, '\n') >= 0 || strings.IndexByte(value, '\r') >= 0 {
+			spaceLineEnds(wire[len(wire)-len(value)-2 : len(wire)-2])
 		}
 	}
 	return wire
+}
+
+// isName reports whether it is the name of a field (RFC 9110, 5.1).
+func isName(name string) bool {
+	all := uint8(inToken)
+	for i := range len(name) {
+		all &= byteClasses[name[i]]
+	}
+	return all != 0 && name != ""
+}
+
+func spaceLineEnds(value []byte) {
+	for i, c := range value {
+		if c == '\r' || c == '\n' {
+			value[i] = ' '
+		}
+	}
 }
 
 func appendLine(wire []byte, name, value string) []byte {

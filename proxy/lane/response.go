@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -18,7 +19,6 @@ type response struct {
 	x       *exchange
 	header  http.Header // the handler's
 	isHead  bool
-	pipes   bool // more came with the request: nobody sees whether the client has gone
 	over    bool // no request is under way
 	done    bool // the handler has returned
 	started bool // a status is fixed, and wire begins with what is certain of the head
@@ -35,6 +35,7 @@ type response struct {
 
 	buffer *outBuffer // from the first output on
 	wire   []byte     // goes out next
+	dateAt int        // where in wire the text of the Date belongs, or zero
 	stage  []byte     // of the body, while it may be the whole of it, or not yet a chunk
 	err    error      // of the socket; nothing is written after it
 	now    time.Time  // when it was written to last
@@ -46,33 +47,34 @@ type response struct {
 
 // deadlines are those that the handler has set, from any of its goroutines.
 type deadlines struct {
-	mu          sync.Mutex
-	open        bool // a handler is running
-	read, write bool // it has set them
+	open        atomic.Bool // a handler is running; it becomes false under mu
+	mu          sync.Mutex  // guards what follows, and is held while one is set
+	read, write bool        // it has set them
+	// loose: it has taken its write deadline back, so that there is none.
+	// Changes under mu.
+	loose atomic.Bool
 }
 
-func (d *deadlines) begin() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.open, d.read, d.write = true, false, false
-}
+func (d *deadlines) begin() { d.open.Store(true) }
 
 // end lets nobody set them any more, and says which were set.
 func (d *deadlines) end() (read, write bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.open = false
-	return d.read, d.write
+	d.open.Store(false)
+	read, write = d.read, d.loose.Swap(false) || d.write
+	d.read, d.write = false, false
+	return read, write
 }
 
 var errOver = errors.New("use of a ResponseWriter whose handler has returned")
 
 // begin makes it ready for the next request.
-func (w *response) begin(x *exchange, pipelined bool) {
+func (w *response) begin(x *exchange) {
 	if w.header == nil {
 		w.header = make(http.Header, 8)
 	}
-	w.x, w.isHead, w.length, w.pipes, w.done = x, x.head.method == "HEAD", -1, pipelined, false
+	w.x, w.isHead, w.length, w.done = x, x.head.method == "HEAD", -1, false
 	w.over = false
 	w.deadlines.begin()
 }
@@ -90,7 +92,7 @@ func (w *response) forget() {
 	w.header, w.trailer, w.special = header, nil, special{}
 	w.buffer, w.wire, w.stage, w.err, w.vector = nil, nil, nil, nil, nil
 	w.started, w.laid, w.chunked, w.duplex, w.closes, w.lingers = false, false, false, false, false, false
-	w.status, w.written, w.over = 0, 0, true
+	w.status, w.written, w.dateAt, w.over = 0, 0, 0, true
 	w.pieces = [2][]byte{}
 }
 
@@ -195,7 +197,7 @@ func (w *response) FlushError() error {
 func (w *response) SetReadDeadline(t time.Time) error {
 	w.deadlines.mu.Lock()
 	defer w.deadlines.mu.Unlock()
-	if !w.deadlines.open {
+	if !w.deadlines.open.Load() {
 		return errOver
 	}
 	w.deadlines.read = true
@@ -203,15 +205,16 @@ func (w *response) SetReadDeadline(t time.Time) error {
 }
 
 // SetWriteDeadline is for http.ResponseController, and replaces the lane's own
-// limit for the rest of the answer. It may be called from any goroutine while
-// the handler runs.
+// limit. With the zero time that one holds again: no client may take nothing for
+// ever. It may be called from any goroutine while the handler runs.
 func (w *response) SetWriteDeadline(t time.Time) error {
 	w.deadlines.mu.Lock()
 	defer w.deadlines.mu.Unlock()
-	if !w.deadlines.open {
+	if !w.deadlines.open.Load() {
 		return errOver
 	}
-	w.deadlines.write = true
+	w.deadlines.write = !t.IsZero()
+	w.deadlines.loose.Store(t.IsZero())
 	return w.x.conn.tcp.SetWriteDeadline(t)
 }
 
@@ -222,9 +225,19 @@ func (w *response) EnableFullDuplex() error {
 }
 
 // Gone reports whether the client has closed the connection or reset it, or
-// its sending side. It is false when bytes wait that nobody has read. It may be
-// called from any goroutine while the handler runs.
-func (w *response) Gone() bool { return !w.pipes && w.x.conn.gone() }
+// its sending side, even if bytes wait that nobody has read. It may be called
+// from any goroutine while the handler runs.
+func (w *response) Gone() bool { return w.x.conn.gone() }
+
+// limitDiscard gives the client a second for the next bytes of a body that
+// nobody wants, unless the handler has set a limit.
+func (w *response) limitDiscard() {
+	w.deadlines.mu.Lock()
+	defer w.deadlines.mu.Unlock()
+	if !w.deadlines.read {
+		_ = w.x.conn.tcp.SetReadDeadline(w.x.conn.lane.clock().Add(time.Second)) // fails only if the socket is closed, which reading tells
+	}
+}
 
 // KeepRequest says that the request is used after the handler has returned:
 // neither it nor its header is reused then. It must be called by the handler's

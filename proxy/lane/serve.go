@@ -132,12 +132,10 @@ func (c *conn) nextAfter(method string) {
 func (c *conn) answer(x *exchange) bool {
 	c.later = true
 	c.from += int(x.head.size)
-	pipelined := c.from < c.to
 	if x.body != nil {
 		x.body.claim()
-		pipelined = c.to-c.from > x.body.buffered
 	}
-	x.w.begin(x, pipelined)
+	x.w.begin(x)
 	c.shed()
 	if x.body != nil && x.body.fromSocket() {
 		c.idleUntil = time.Time{}

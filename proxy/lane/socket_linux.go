@@ -4,6 +4,8 @@ import (
 	"errors"
 	"io"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // native says that sockets can be read in this way here.
@@ -70,12 +72,15 @@ func look(fd uintptr) error {
 	}
 }
 
-// gone reports whether the client has closed the connection or reset it.
+// gone reports whether the client has closed the connection or reset it, also
+// behind bytes that wait.
 func (c *conn) gone() bool {
+	const ends = unix.POLLRDHUP | unix.POLLHUP | unix.POLLERR
 	gone := false
 	err := c.raw.Control(func(fd uintptr) {
-		err := look(fd)
-		gone = err != nil && !errors.Is(err, syscall.EAGAIN)
+		sockets := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}} // #nosec G115 -- a descriptor
+		n, err := unix.Poll(sockets, 0)
+		gone = n > 0 && sockets[0].Revents&ends != 0 || err != nil && !errors.Is(err, unix.EINTR)
 	})
 	return gone || err != nil
 }

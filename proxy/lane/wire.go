@@ -98,12 +98,17 @@ func (w *response) flush() {
 }
 
 // push writes to the socket, in one system call if that takes all. A client
-// that takes some of it in time may go on.
+// that takes some of it in time may go on. The Date of a head, which is still
+// in wire, is that of its first write: the clock is read once.
 func (w *response) push(first, rest []byte) {
 	if w.err != nil {
 		return
 	}
 	w.arm()
+	if w.dateAt > 0 {
+		copy(w.wire[w.dateAt:], w.x.conn.lane.date.at(w.now))
+		w.dateAt = 0
+	}
 	w.pieces = [2][]byte{first, rest}
 	w.vector = w.pieces[:]
 	if len(first) == 0 {
@@ -137,7 +142,7 @@ func (w *response) write() (int64, error) {
 func (w *response) arm() {
 	w.now = w.x.conn.lane.clock()
 	limit := w.x.conn.lane.allowance
-	if w.x.conn.writeUntil.Sub(w.now) < limit-limit/8 {
+	if w.deadlines.loose.Load() || w.x.conn.writeUntil.Sub(w.now) < limit-limit/8 {
 		w.setAllowance(w.now, limit)
 	}
 }
@@ -158,6 +163,7 @@ func (w *response) setAllowance(now time.Time, limit time.Duration) bool {
 	if w.deadlines.write {
 		return false
 	}
+	w.deadlines.loose.Store(false)
 	c := w.x.conn
 	c.writeUntil = now.Add(limit)
 	return c.tcp.SetWriteDeadline(c.writeUntil) == nil

@@ -63,16 +63,23 @@ type taken struct {
 	unread int  // bytes
 }
 
-// take lets a text be the answer to a request.
-func take(tb testing.TB, method, text string, step int) taken {
+// scripted is an upstream whose one server is conn.
+func scripted(tb testing.TB, conn net.Conn) *Upstream {
 	tb.Helper()
-	conn := &script{text: text, step: step}
 	cfg := Default()
 	cfg.Name, cfg.URLs = "u", []string{"http://a:80"}
 	u, err := newUpstream(cfg, Observer{}, func(context.Context, string, string) (net.Conn, error) { return conn, nil })
 	if err != nil {
 		tb.Fatal(err)
 	}
+	return u
+}
+
+// take lets a text be the answer to a request.
+func take(tb testing.TB, method, text string, step int) taken {
+	tb.Helper()
+	conn := &script{text: text, step: step}
+	u := scripted(tb, conn)
 	defer u.Close()
 	result := taken{client: taker{header: http.Header{}}}
 	r := &http.Request{Method: method, Host: "x", Header: http.Header{}, ProtoMajor: 1, ProtoMinor: 1}
@@ -213,6 +220,7 @@ func TestHeadIsReadMoreStrictlyThanByNetHTTP(t *testing.T) {
 		{"NoColon", ok + "Foo\r\nA: b\r\nContent-Length: 0\r\n\r\n"},
 		{"NameOfOtherLetters", ok + "\xc3\xa9: b\r\nContent-Length: 0\r\n\r\n"},
 		{"DifferentLengths", ok + "Content-Length: 0\r\nContent-Length: 1\r\n\r\nx"},
+		{"DifferentLengthsInTwoSpellings", ok + "Content-Length: 0\r\nCONTENT-LENGTH: 1\r\n\r\nx"},
 		{"ListOfLengths", ok + "Content-Length: 1, 1\r\n\r\nx"},
 		{"SignedLength", ok + "Content-Length: +1\r\n\r\nx"},
 		{"NegativeLength", ok + "Content-Length: -1\r\n\r\nx"},
@@ -294,6 +302,9 @@ func TestDoubtfulAnswerIsTakenButItsConnectionIsNotKept(t *testing.T) {
 		{"HintWithLength", "GET", "HTTP/1.1 103 Hints\r\nContent-Length: 2\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", "ok", false},
 		{"HintThatCloses", "GET", "HTTP/1.1 103 Hints\r\nConnection: close\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", "ok", false},
 		{"ClosesAmongOthers", "GET", "HTTP/1.1 200 OK\r\nConnection: keep-alive, Close\r\nContent-Length: 2\r\n\r\nok", "ok", false},
+		{"ClosesInCapitals", "GET", "HTTP/1.1 200 OK\r\nCONNECTION: CLOSE\r\nContent-Length: 2\r\n\r\nok", "ok", false},
+		{"LengthInCapitals", "GET", "HTTP/1.1 200 OK\r\nCONTENT-LENGTH: 2\r\n\r\nok", "ok", true},
+		{"LengthsInTwoSpellings", "GET", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\ncontent-length: 2\r\n\r\nok", "ok", true},
 		{"OldThatKeeps", "GET", "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nok", "ok", false},
 		{"MoreThanAnnounced", "GET", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\n\r\n", "ok", false},
 		{"MoreThanNothing", "GET", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", "", false},

@@ -42,6 +42,8 @@ type answerHead struct {
 	trailer http.Header // announced fields without values; nil = none
 
 	about connectionFields
+	first int    // where the first field stands
+	spans []span // of the fields there
 }
 
 // connectionFields are the fields that hold for the connection, and those that
@@ -60,59 +62,48 @@ type connectionFields struct {
 // line; 0 = it is not all there. What cannot become a head is an error.
 // Everything before from was looked at before.
 func headEnd(b []byte, from int) (int, error) {
-	from = max(from-3, 0)
-	if i := bytes.Index(b[from:], []byte("\r\n\r\n")); i >= 0 {
-		return from + i + 4, nil
-	}
-	for i := from; i < len(b); i++ {
-		if b[i] == '\n' && (i == 0 || b[i-1] != '\r') { // or the wait for the end would be for nothing
-			return 0, errLineEnd
+	for i := from; ; i++ {
+		next := bytes.IndexByte(b[i:], '\n')
+		if next < 0 {
+			return 0, nil
+		}
+		i += next
+		switch {
+		case i == 0 || b[i-1] != '\r':
+			return 0, errLineEnd // or the wait for the end would be for nothing
+		case i >= 3 && b[i-2] == '\n':
+			return i + 1, nil
 		}
 	}
-	return 0, nil
 }
 
-// parse reads a whole head, which it changes: names become canonical. It is
-// stricter than RFC 9112 asks: lines end with CR LF, nothing is folded, and a
-// name that is no token is refused. method is that of the request.
-func (a *answerHead) parse(b []byte, method string) error {
-	fields := a.fields[:0]
-	*a = answerHead{fields: fields}
+// scan looks for a whole head at the beginning of b and returns its length;
+// 0 = it is not all there. It is stricter than RFC 9112 asks: lines end with
+// CR LF, nothing is folded, and a name that is no token is refused. Names
+// become canonical, in b.
+func (a *answerHead) scan(b []byte) (int, error) {
+	*a = answerHead{fields: a.fields[:0], spans: a.spans}
 	line := bytes.IndexByte(b, '\n') + 1
+	if line == 0 {
+		return 0, nil
+	}
 	if err := a.parseStatus(b[:line]); err != nil {
-		return err
+		return 0, err
 	}
-	if err := a.parseFields(b[line : len(b)-2]); err != nil {
-		return err
+	n, err := a.scanFields(b[line:])
+	if n == 0 || err != nil {
+		return 0, err
 	}
+	a.first = line
+	return line + n, nil
+}
+
+// understand reads the head that scan has found to be b. method is that of
+// the request.
+func (a *answerHead) understand(b []byte, method string) error {
+	a.addFields(b[a.first:])
 	return a.settle(method)
 }
-
-// parseFields reads whole lines.
-func (a *answerHead) parseFields(lines []byte) error {
-	if err := check(lines); err != nil {
-		return err
-	}
-	for rest := string(lines); rest != ""; {
-		end, colon := strings.IndexByte(rest, '\n'), strings.IndexByte(rest, ':')
-		a.add(rest[:colon], trim(rest[colon+1:end-1]))
-		rest = rest[end+1:]
-	}
-	return nil
-}
-
-// trim cuts the blanks at both ends off.
-func trim(s string) string {
-	for s != "" && isBlank(s[0]) {
-		s = s[1:]
-	}
-	for s != "" && isBlank(s[len(s)-1]) {
-		s = s[:len(s)-1]
-	}
-	return s
-}
-
-func isBlank(c byte) bool { return c == ' ' || c == '\t' }
 
 // parseStatus reads the status line with its line end (RFC 9112, 4). The space
 // after the code may be missing, as many servers without a reason have it.
@@ -144,43 +135,6 @@ func statusCode(digits []byte) int {
 		code = code*10 + int(c-'0')
 	}
 	return code
-}
-
-// check makes sure that each line has a name, a colon right after it, a value
-// without control characters, and a line end.
-func check(lines []byte) error {
-	for len(lines) > 0 {
-		name := canonical(lines)
-		if name == 0 || name == len(lines) || lines[name] != ':' {
-			return errField
-		}
-		value := lines[name+1:]
-		end := bytes.IndexByte(value, '\n')
-		if end < 1 || value[end-1] != '\r' || !isFieldValue(value[:end-1]) {
-			return errLineEnd
-		}
-		lines = value[end+1:]
-	}
-	return nil
-}
-
-// canonical gives the name at the beginning of line the spelling of net/http,
-// in place, and returns its length.
-func canonical(line []byte) int {
-	upper := true
-	for i, c := range line {
-		if !byteClasses[c] {
-			return i
-		}
-		switch {
-		case upper && 'a' <= c && c <= 'z':
-			line[i] = c - ('a' - 'A')
-		case !upper && 'A' <= c && c <= 'Z':
-			line[i] = c + ('a' - 'A')
-		}
-		upper = c == '-'
-	}
-	return len(line)
 }
 
 // add takes a field. What holds for the connection does not go on
@@ -336,7 +290,7 @@ func (a *answerHead) drop(name string) {
 
 // explainPragma says what Pragma: no-cache means, as net/http does.
 func (a *answerHead) explainPragma() {
-	if a.first("Pragma") != "no-cache" {
+	if a.value("Pragma") != "no-cache" {
 		return
 	}
 	for _, f := range a.fields {
@@ -347,8 +301,8 @@ func (a *answerHead) explainPragma() {
 	a.fields = append(a.fields, field{"Cache-Control", "no-cache"})
 }
 
-// first returns the first value of a field, empty if there is none.
-func (a *answerHead) first(name string) string {
+// value returns the first value of a field, empty if there is none.
+func (a *answerHead) value(name string) string {
 	for _, f := range a.fields {
 		if f.name == name {
 			return f.value
@@ -376,9 +330,15 @@ func (a *answerHead) copyTo(h http.Header) {
 	}
 }
 
+// manyFields is how many no common answer has: no memory is kept for so many.
+const manyFields = 128
+
 // forget lets go of all that belongs to an answer.
 func (a *answerHead) forget() {
+	if cap(a.fields) > manyFields || cap(a.spans) > manyFields {
+		*a = answerHead{}
+		return
+	}
 	clear(a.fields[:cap(a.fields)])
-	fields := a.fields[:0]
-	*a = answerHead{fields: fields}
+	*a = answerHead{fields: a.fields[:0], spans: a.spans[:0]}
 }

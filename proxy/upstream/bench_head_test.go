@@ -46,9 +46,9 @@ func BenchmarkAnswerHead(b *testing.B) {
 	buf := make([]byte, len(commonAnswer)+1024)
 	copy(buf, commonAnswer)
 	read := func(b *testing.B) {
-		n, err := headEnd(buf, 0)
+		n, err := ex.line.head.scan(buf)
 		if err == nil {
-			err = ex.line.head.parse(buf[:n], http.MethodGet)
+			err = ex.line.head.understand(buf[:n], http.MethodGet)
 		}
 		if err != nil || ex.line.head.length != 1024 {
 			b.Fatal(n, err)

@@ -1,7 +1,5 @@
 package upstream
 
-import "encoding/binary"
-
 // byteClasses says of each byte whether it may stand in a token
 // (RFC 9110, 5.6.2).
 var byteClasses = func() (table [256]bool) {
@@ -14,36 +12,77 @@ var byteClasses = func() (table [256]bool) {
 	return table
 }()
 
-// isToken reports whether s is a token.
+const (
+	ones  = 0x0101010101010101
+	highs = 0x8080808080808080
+)
+
+// text is what can be looked at byte by byte.
+type text interface{ ~string | ~[]byte }
+
+// word returns the first eight bytes of s.
+func word[T text](s T) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}
+
+// isToken reports whether s is a token, eight bytes at a time as long as they
+// are letters and hyphens.
 func isToken(s string) bool {
+	if len(s) < 8 {
+		return s != "" && areTokenBytes(s)
+	}
+	for rest := s; len(rest) > 8; rest = rest[8:] {
+		if !isTokenWord(word(rest)) && !areTokenBytes(rest[:8]) {
+			return false
+		}
+	}
+	last := s[len(s)-8:] // some of it perhaps again
+	return isTokenWord(word(last)) || areTokenBytes(last)
+}
+
+// isTokenWord reports whether x holds nothing but letters and hyphens.
+func isTokenWord(x uint64) bool {
+	lower := x | ones*0x20
+	letters := (lower + ones*(0x80-'a')) &^ (lower + ones*(0x80-'z'-1))
+	hyphens := ^((x ^ ones*'-') + ones*0x7f)
+	return x&highs == 0 && (letters|hyphens)&highs == highs
+}
+
+func areTokenBytes(s string) bool {
 	for i := range len(s) {
 		if !byteClasses[s[i]] {
 			return false
 		}
 	}
-	return s != ""
+	return true
 }
 
-// isFieldValue reports whether b holds no control characters but tabs, eight
+// isFieldValue reports whether s holds no control characters but tabs, eight
 // bytes at a time.
-func isFieldValue(b []byte) bool {
-	const (
-		ones  = 0x0101010101010101
-		highs = 0x8080808080808080
-	)
-	for ; len(b) >= 8; b = b[8:] {
-		x := binary.LittleEndian.Uint64(b)
-		deleted := x ^ ones*0x7f
-		if ((x-ones*0x20)&^x|(deleted-ones)&^deleted)&highs != 0 && !areFieldBytes(b[:8]) {
+func isFieldValue[T text](s T) bool {
+	if len(s) < 8 {
+		return areFieldBytes(s)
+	}
+	for rest := s; len(rest) > 8; rest = rest[8:] {
+		if !isFieldWord(word(rest)) && !areFieldBytes(rest[:8]) {
 			return false
 		}
 	}
-	return areFieldBytes(b)
+	last := s[len(s)-8:] // some of it perhaps again
+	return isFieldWord(word(last)) || areFieldBytes(last)
 }
 
-func areFieldBytes(b []byte) bool {
-	for _, c := range b {
-		if c < ' ' && c != '\t' || c == 0x7f {
+// isFieldWord reports whether x holds no control characters at all.
+func isFieldWord(x uint64) bool {
+	deleted := x ^ ones*0x7f
+	return ((x-ones*0x20)&^x|(deleted-ones)&^deleted)&highs == 0
+}
+
+func areFieldBytes[T text](s T) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' && c != '\t' || c == 0x7f {
 			return false
 		}
 	}

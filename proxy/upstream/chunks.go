@@ -188,10 +188,13 @@ func (c *chunks) addTrailer(announced http.Header) (http.Header, error) {
 		return announced, nil
 	}
 	var head answerHead
-	lines := c.trailer[:len(c.trailer)-2]
-	if err := head.parseFields(lines); err != nil {
+	switch n, err := head.scanFields(c.trailer); {
+	case err != nil:
 		return nil, err
+	case n != len(c.trailer):
+		return nil, errLineEnd
 	}
+	head.addFields(c.trailer)
 	if announced == nil {
 		announced = make(http.Header)
 	}

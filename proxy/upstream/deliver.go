@@ -57,7 +57,9 @@ func (ex *exchange) writeHead() {
 	var few [8]headerLine
 	before := few[:0]
 	for name, values := range dst {
-		before = append(before, headerLine{name, values})
+		before = append(before, headerLine{})
+		line := &before[len(before)-1] // a composite literal would be copied
+		line.name, line.values = name, values
 	}
 	if l.head.clashes(before) {
 		ex.mergeHead(dst)
@@ -72,9 +74,11 @@ func (ex *exchange) writeHead() {
 			}
 		}
 	}
-	if _, ok := dst["Content-Type"]; !ok {
+	kind, ok := dst["Content-Type"]
+	if !ok {
 		dst["Content-Type"] = nil // or the server would guess one
 	}
+	l.events = isEventStream(kind)
 	if len(l.head.trailer) > 0 {
 		dst["Trailer"] = slices.Sorted(maps.Keys(l.head.trailer))
 	}
@@ -157,7 +161,7 @@ func (ex *exchange) receive() error {
 // deliverCounted sends a body of which so many bytes are left.
 func (ex *exchange) deliverCounted(left int64) error {
 	l := &ex.line
-	flush := isEventStream(ex.w.Header())
+	flush := l.events
 	for {
 		piece := l.in.bytes()
 		if int64(len(piece)) > left {

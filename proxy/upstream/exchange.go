@@ -150,10 +150,20 @@ func (ex *exchange) finish() {
 		ex.endWatch()
 		ex.attempt.cancel(nil)
 	}
-	_ = ex.out.Cut.letGo()
+	if ex.shared || ex.line.unbind != nil {
+		_ = ex.out.Cut.letGo()
+	}
 	if ex.body != nil {
 		ex.body.retire(ex.w, ex.ended())
 	}
+}
+
+// forget lets go of all that belongs to an exchange, which was not shared.
+// That is much less than clearing all of it.
+func (ex *exchange) forget() {
+	ex.w, ex.out, ex.client, ex.body = nil, nil, nil, nil
+	ex.start, ex.writeBy, ex.report = time.Time{}, time.Time{}, Report{}
+	ex.line.forget()
 }
 
 // ended returns why the exchange was ended from outside, nil if it was not.
@@ -207,8 +217,8 @@ func (ex *exchange) try(s *server) (*http.Response, try, error) {
 	if ex.isPlain(s) {
 		t, err := ex.converse(s)
 		if err == nil {
-			ex.line.now = time.Now()
-			ex.report.FirstByte = ex.line.now.Sub(ex.start)
+			ex.report.FirstByte = time.Since(ex.start)
+			ex.line.now = ex.start.Add(ex.report.FirstByte)
 		}
 		return nil, t, err
 	}

@@ -44,20 +44,32 @@ type line struct {
 	chunks chunks
 	infos  int
 	vague  bool      // an informational answer left doubts
+	events bool      // the client is told of an event stream
 	now    time.Time // of late
+}
+
+// forget lets go of all that belongs to an exchange that is over.
+func (l *line) forget() {
+	l.conn, l.server, l.halt, l.unbind = nil, nil, nil, nil
+	l.in, l.letter, l.chunks = inbox{}, letter{}, chunks{}
+	l.infos, l.vague, l.events, l.now = 0, false, false, time.Time{}
+	l.head.forget()
 }
 
 // watchClient lets the end of the request's context end the exchange, if that
 // context can end.
 func (ex *exchange) watchClient() error {
 	l := &ex.line
-	if l.halt != nil || l.unbind != nil {
-		return nil
-	}
 	ctx := ex.client
-	if ctx.Done() == nil {
+	if l.halt != nil || l.unbind != nil {
+		return ctx.Err() // its function may be late
+	}
+	if ctx.Done() == nil { // a cut shows when it is to hold a connection
 		l.halt = ex.out.Cut
 		return nil
+	}
+	if err := ctx.Err(); err != nil {
+		return err
 	}
 	halt := new(Cut) // its own: the function below may still be about to run when the exchange is over
 	l.halt = halt
@@ -70,9 +82,6 @@ func (ex *exchange) watchClient() error {
 func (ex *exchange) converse(s *server) (try, error) {
 	l := &ex.line
 	t := try{}
-	if err := ex.ended(); err != nil {
-		return t, err
-	}
 	if err := ex.watchClient(); err != nil {
 		return t, err
 	}
@@ -185,11 +194,11 @@ func (ex *exchange) hold(s *server, c *plainConn) error {
 func (ex *exchange) hangUp() {
 	l := &ex.line
 	c := l.conn
-	_ = l.halt.letGo()
 	l.in.release()
 	if c == nil {
-		return
+		return // and nothing is held
 	}
+	_ = l.halt.letGo()
 	l.conn, c.in = nil, nil
 	_ = c.Close()
 }
@@ -247,7 +256,7 @@ func (ex *exchange) readHead() error {
 			return err
 		}
 		budget -= n
-		err = l.head.parse(l.in.bytes()[:n], ex.out.Request.Method)
+		err = l.head.understand(l.in.bytes()[:n], ex.out.Request.Method)
 		l.in.use(n)
 		switch {
 		case err != nil:
@@ -263,13 +272,17 @@ func (ex *exchange) readHead() error {
 	}
 }
 
-// readOneHead reads until a head is whole, and returns its length.
+// readOneHead reads until a head is whole, scans it, and returns its length.
 func (ex *exchange) readOneHead(budget int) (int, error) {
-	in := &ex.line.in
+	in, head := &ex.line.in, &ex.line.head
 	in.bound = 0
-	for seen := 0; ; {
-		n, err := headEnd(in.bytes(), seen)
-		switch seen = in.len(); {
+	n, err := head.scan(in.bytes()) // mostly it is all there
+	for rescan := false; ; rescan = true {
+		if rescan && n > 0 && n <= budget {
+			n, err = head.scan(in.bytes()[:n])
+		}
+		seen := in.len()
+		switch {
 		case err != nil:
 			return 0, err
 		case n > budget || n == 0 && seen > budget:
@@ -280,6 +293,7 @@ func (ex *exchange) readOneHead(budget int) (int, error) {
 		if err := ex.line.conn.receive(); err != nil {
 			return 0, err
 		}
+		n, err = headEnd(in.bytes(), seen)
 	}
 }
 

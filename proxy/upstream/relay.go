@@ -69,7 +69,7 @@ func (ex *exchange) answerEarly(dst http.Header) {
 // copyBody copies the answer's body. Where the end is not known beforehand it
 // passes on at once whatever comes.
 func (ex *exchange) copyBody(resp *http.Response) error {
-	flush := resp.ContentLength < 0 || isEventStream(resp.Header)
+	flush := resp.ContentLength < 0 || isEventStream(resp.Header["Content-Type"])
 	control := http.NewResponseController(ex.w)
 	buf := headBuffers.Get().(*[pieceSize]byte)
 	defer headBuffers.Put(buf)
@@ -128,8 +128,8 @@ func (ex *exchange) broken(err error) error {
 	return fmt.Errorf("%w: %w", ErrBrokenAnswer, err)
 }
 
-func isEventStream(h http.Header) bool {
-	v := h["Content-Type"]
+// isEventStream takes the values of Content-Type.
+func isEventStream(v []string) bool {
 	const kind = "text/event-stream"
 	return len(v) > 0 && len(v[0]) >= len(kind) && strings.EqualFold(v[0][:len(kind)], kind)
 }

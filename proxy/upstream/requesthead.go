@@ -1,8 +1,9 @@
 package upstream
 
 import (
-	"cmp"
 	"fmt"
+	"maps"
+	"net/http"
 	"slices"
 )
 
@@ -25,47 +26,118 @@ func appendHead(b []byte, out *Outgoing, host string) ([]byte, error) {
 	b = append(b, " HTTP/1.1\r\nHost: "...)
 	b = append(b, host...)
 	b = append(b, "\r\n"...)
-	var few [24]headerLine // more go to the heap
-	lines := few[:0]
-	for name, values := range out.Request.Header {
-		if len(values) > 0 && !isFraming(name) {
-			lines = append(lines, headerLine{name, values})
-		}
-	}
-	sortLines(lines)
-	for i := range lines {
-		if !isToken(lines[i].name) {
-			return b, fmt.Errorf("%w: %q is no name of a header", ErrBadRequest, lines[i].name)
-		}
-		for _, value := range lines[i].values {
-			b = append(b, lines[i].name...)
-			b = append(b, ": "...)
-			start := len(b)
-			b = append(b, value...)
-			if !isFieldValue(b[start:]) {
-				return b, fmt.Errorf("%w: the value of header %s", ErrBadRequest, lines[i].name)
-			}
-			b = append(b, "\r\n"...)
-		}
+	var err error
+	if b, err = appendFields(b, out.Request.Header); err != nil {
+		return b, err
 	}
 	return append(b, "\r\n"...), nil
 }
 
-// sortLines sorts by name. Few lines, as nearly all requests have, are sorted
-// on the spot.
-func sortLines(lines []headerLine) {
-	if len(lines) > 24 {
-		slices.SortFunc(lines, func(a, b headerLine) int { return cmp.Compare(a.name, b.name) })
-		return
-	}
-	for i := 1; i < len(lines); i++ {
-		line := lines[i]
-		at := i
-		for ; at > 0 && line.name < lines[at-1].name; at-- {
-			lines[at] = lines[at-1]
+// appendFields appends the fields of h in the order of their names.
+func appendFields(b []byte, h http.Header) ([]byte, error) {
+	var (
+		lines [fewLines]headerLine
+		order [fewLines]rank
+		n     int
+		err   error
+	)
+	for name, values := range h {
+		if len(values) == 0 || isFraming(name) {
+			continue
 		}
-		lines[at] = line
+		if n == fewLines {
+			return appendManyFields(b, h)
+		}
+		line := &lines[n] // a composite literal would be copied
+		line.name, line.values = name, values
+		n++
 	}
+	rankLines(&order, lines[:n])
+	for i := range n {
+		if b, err = lines[order[i].at%fewLines].appendTo(b); err != nil {
+			return b, err
+		}
+	}
+	return b, nil
+}
+
+// appendManyFields is for more names than appendFields has room for.
+func appendManyFields(b []byte, h http.Header) ([]byte, error) {
+	var err error
+	for _, name := range slices.Sorted(maps.Keys(h)) {
+		if isFraming(name) || len(h[name]) == 0 {
+			continue
+		}
+		line := headerLine{name, h[name]}
+		if b, err = line.appendTo(b); err != nil {
+			return b, err
+		}
+	}
+	return b, nil
+}
+
+// appendTo appends the lines of one name.
+func (l *headerLine) appendTo(b []byte) ([]byte, error) {
+	if !isToken(l.name) {
+		return b, fmt.Errorf("%w: %q is no name of a header", ErrBadRequest, l.name)
+	}
+	for _, value := range l.values {
+		if !isFieldValue(value) {
+			return b, fmt.Errorf("%w: the value of header %s", ErrBadRequest, l.name)
+		}
+		at, n := len(b), len(l.name)+len(value)+len(": \r\n")
+		b = slices.Grow(b, n)[:at+n]
+		line := b[at:]
+		copy(line, l.name)
+		rest := line[len(l.name):]
+		rest[0], rest[1] = ':', ' '
+		rest = rest[2:]
+		copy(rest, value)
+		rest = rest[len(value):]
+		rest[0], rest[1] = '\r', '\n'
+	}
+	return b, nil
+}
+
+// fewLines is how many names nearly all requests have at most. These are
+// sorted on the spot.
+const fewLines = 24
+
+// rank is the place of a line: key are the first bytes of its name, which tell
+// most names apart.
+type rank struct {
+	key uint64
+	at  uint
+}
+
+// rankLines puts the places of lines into the order of their names.
+func rankLines(order *[fewLines]rank, lines []headerLine) {
+	for i := range lines {
+		name := lines[i].name
+		key, at := nameKey(name), i
+		for ; at > 0; at-- {
+			before := &order[at-1]
+			if key > before.key || key == before.key && name > lines[before.at].name {
+				break
+			}
+			order[at] = *before
+		}
+		order[at] = rank{key, uint(i)}
+	}
+}
+
+// nameKey returns the first eight bytes of a name as a number of the same
+// order, with zeros after a shorter one.
+func nameKey(s string) uint64 {
+	if len(s) >= 8 {
+		return uint64(s[0])<<56 | uint64(s[1])<<48 | uint64(s[2])<<40 | uint64(s[3])<<32 |
+			uint64(s[4])<<24 | uint64(s[5])<<16 | uint64(s[6])<<8 | uint64(s[7])
+	}
+	key := uint64(0)
+	for i := range len(s) {
+		key |= uint64(s[i]) << (56 - 8*i)
+	}
+	return key
 }
 
 // isFraming reports whether a header says where a request goes or how long it

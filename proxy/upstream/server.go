@@ -127,10 +127,10 @@ func (s *server) close() {
 // tried, a set of indexes. If all of those were tried it takes any other, and
 // -1 if none is left.
 func (u *Upstream) pick(tried uint64) int {
-	turn := u.turn.Add(1) - 1
 	if len(u.servers) == 1 {
 		return int(tried&1) * -1
 	}
+	turn := u.turn.Add(1) - 1
 	if i := u.nth(turn, func(i int) bool { return tried&(1<<(i&63)) == 0 && u.servers[i].usable.Load() }); i >= 0 {
 		return i
 	}

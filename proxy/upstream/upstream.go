@@ -224,9 +224,7 @@ func (u *Upstream) exchange(w http.ResponseWriter, out *Outgoing, start time.Tim
 	err := ex.run()
 	report := ex.report
 	if !ex.shared { // else net/http may still use it
-		head := &ex.line.head
-		head.forget()
-		*ex = exchange{line: line{head: *head}}
+		ex.forget()
 		u.exchanges.Put(ex)
 	}
 	return report, err

@@ -119,6 +119,7 @@ type plainConn struct {
 	letter    *letter // what is to be sent; nil = nothing
 	in        *inbox  // of the exchange that has the connection
 	err       error   // of the turn
+	look      [1]byte // for what an idle server says
 	readBy    time.Time
 	idleSince time.Time
 }

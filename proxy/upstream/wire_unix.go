@@ -29,7 +29,7 @@ func (c *plainConn) bindTurn() {
 func (c *plainConn) makeTurn(fd uintptr) bool {
 	socket := int(fd) // #nosec G115 -- a descriptor
 	if c.stage == wireListen {
-		if !isQuiet(socket) {
+		if !c.isQuiet(socket) {
 			c.err = errSpoke
 			return true
 		}
@@ -83,13 +83,12 @@ func (c *plainConn) send(socket int) bool {
 }
 
 // isQuiet reports whether a socket has nothing to read: neither an end, nor
-// bytes that would be taken for the answer to the next request.
-func isQuiet(socket int) bool {
-	for {
-		look := [1]unix.PollFd{{Fd: int32(socket), Events: unix.POLLIN}} // #nosec G115 -- a descriptor
-		n, err := unix.Poll(look[:], 0)
-		if err != unix.EINTR {
-			return err == nil && n == 0
-		}
+// bytes that would be taken for the answer to the next request. If it has, the
+// connection is of no use any more, so that nothing is lost by reading it.
+func (c *plainConn) isQuiet(socket int) bool {
+	_, err := unix.Read(socket, c.look[:])
+	for err == unix.EINTR {
+		_, err = unix.Read(socket, c.look[:])
 	}
+	return err == unix.EAGAIN
 }
