@@ -100,6 +100,7 @@ var denials = [...]denial{
 	{ErrKeyRefused, "upstream_refused_key", http.StatusBadGateway, codeUpstream, "InternalError"},
 	{ErrAmbiguousPath, "ambiguous_path", http.StatusBadRequest, codeBadRequest, "InvalidURI"},
 	{ErrBadDestination, "bad_destination", http.StatusBadRequest, codeBadRequest, "InvalidArgument"},
+	{ErrConnection, "bad_connection", http.StatusBadRequest, codeBadRequest, "InvalidRequest"},
 	{ErrBadTarget, "bad_target", http.StatusBadRequest, codeBadRequest, "InvalidURI"},
 	{caller.ErrAmbiguous, "ambiguous_credentials", http.StatusBadRequest, codeBadRequest, "InvalidArgument"},
 	{ErrNoTenant, "no_tenant", http.StatusNotFound, codeNotFound, "NoSuchBucket"},

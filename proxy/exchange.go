@@ -31,6 +31,9 @@ var (
 	// ErrAmbiguousPath: a rule for paths would decide on a path that
 	// somebody behind could read differently.
 	ErrAmbiguousPath = errors.New("ambiguous path")
+	// ErrConnection: Connection names more fields than anybody needs; each
+	// would be looked for among all others.
+	ErrConnection = errors.New("too many fields in Connection")
 )
 
 // listener is the name of the public listener in log and metrics.
@@ -84,6 +87,9 @@ func (x *exchange) enter() error {
 	if err := CheckFraming(x.out, x.in); err != nil {
 		return err
 	}
+	if err := checkConnection(x.in.Header["Connection"]); err != nil {
+		return err
+	}
 	if err := x.readTarget(); err != nil {
 		return err
 	}
@@ -100,6 +106,19 @@ func (x *exchange) enter() error {
 		x.path = x.pathFor(x.route)
 	}
 	return err
+}
+
+// maxListed bounds the fields that Connection may name.
+const maxListed = 32
+
+func checkConnection(values []string) error {
+	listed := 0
+	for _, v := range values {
+		if listed += 1 + strings.Count(v, ","); listed > maxListed {
+			return fmt.Errorf("%w: accepted are at most %d", ErrConnection, maxListed)
+		}
+	}
+	return nil
 }
 
 // pathFor is the path by which a route knows the request: for a storage it has

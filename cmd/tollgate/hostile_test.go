@@ -279,6 +279,7 @@ func testSmuggling(t *testing.T, lane string) {
 		"BadHost":            "GET / HTTP/1.1\r\nHost: one.example.com/x\r\n" + auth + "\r\n" + inner,
 		"Connect":            "CONNECT one.example.com:80 HTTP/1.1\r\nHost: one.example.com\r\n" + auth + "Connection: close\r\n\r\n" + inner,
 		"Asterisk":           "OPTIONS * HTTP/1.1\r\nHost: one.example.com\r\n" + auth + "Connection: close\r\n\r\n",
+		"ConnectionList":     "GET / HTTP/1.1\r\nHost: one.example.com\r\n" + auth + "Connection: " + strings.Repeat("x,", 40) + "close\r\n\r\n" + inner,
 		"NoSlash":            "GET x HTTP/1.1\r\nHost: one.example.com\r\n" + auth + "\r\n" + inner,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -179,7 +179,9 @@ func (a *answerHead) settle(method string) error {
 			return err
 		}
 	}
-	a.obeyConnection()
+	if err := a.obeyConnection(); err != nil {
+		return err
+	}
 	a.explainPragma()
 	return nil
 }
@@ -260,10 +262,18 @@ func (a *answerHead) announceTrailer() error {
 	return nil
 }
 
+// maxListed bounds the fields that Connection names: each is looked for among
+// all others.
+const maxListed = 32
+
 // obeyConnection drops the fields that Connection names (RFC 9110, 7.6.1).
-func (a *answerHead) obeyConnection() {
+func (a *answerHead) obeyConnection() error {
+	listed := 0
 	for _, list := range a.about.connection {
 		for name := range strings.SplitSeq(list, ",") {
+			if listed++; listed > maxListed {
+				return errField
+			}
 			name = trim(name)
 			switch {
 			case strings.EqualFold(name, "close"):
@@ -274,6 +284,7 @@ func (a *answerHead) obeyConnection() {
 			}
 		}
 	}
+	return nil
 }
 
 // drop takes all fields of a name out.

@@ -6,7 +6,6 @@ import (
 	"io"
 	"maps"
 	"net/http"
-	"os"
 	"slices"
 	"time"
 )
@@ -37,7 +36,6 @@ func (ex *exchange) deliver() error {
 			return ex.lost(err)
 		}
 	}
-	defer ex.endWriteLimit()
 	switch l.head.framing {
 	case counted:
 		return ex.deliverCounted(l.head.length)
@@ -135,7 +133,10 @@ func (ex *exchange) awaitBody() error {
 			return err
 		}
 		// A client that is gone is noticed by the next write.
+		watch := ex.watchWrites()
+		watch.begin(time.Now())
 		_ = http.NewResponseController(ex.w).Flush()
+		watch.done()
 	}
 	return ex.receive()
 }
@@ -179,7 +180,10 @@ func (ex *exchange) deliverCounted(left int64) error {
 			return nil
 		}
 		l.in.use(len(piece))
-		l.in.wantsLarge = left > pieceSize
+		if left, err := ex.move(left); left == 0 || err != nil {
+			return err
+		}
+		l.in.wantsLarge = left > pieceSize && !ex.slow
 		l.in.bound = int(min(left, 1<<30))
 		if err := ex.receive(); err != nil {
 			return ex.lost(err)
@@ -204,7 +208,7 @@ func (ex *exchange) deliverChunks() error {
 		if err != nil {
 			return ex.lost(err)
 		}
-		l.in.wantsLarge = len(came) >= pieceSize
+		l.in.wantsLarge = len(came) >= pieceSize && !ex.slow
 		l.in.release()
 		if !more {
 			break
@@ -240,7 +244,7 @@ func (ex *exchange) deliverRest() error {
 			if err := ex.pass(piece, true); err != nil {
 				return err
 			}
-			l.in.wantsLarge = len(piece) >= pieceSize
+			l.in.wantsLarge = len(piece) >= pieceSize && !ex.slow
 			l.in.release()
 		}
 		err := ex.receive()
@@ -256,43 +260,53 @@ func (ex *exchange) deliverRest() error {
 
 // pass writes a piece of the body to the client.
 func (ex *exchange) pass(p []byte, flush bool) error {
-	if len(p) == 0 {
-		return nil
+	if len(p) <= smallPiece && ex.report.Bytes == 0 && !flush {
+		n, err := ex.w.Write(p) // which only keeps it
+		return ex.passed(int64(n), err)
 	}
-	ex.limitWrite(len(p))
+	for len(p) > 0 {
+		n := min(len(p), ex.stride)
+		if err := ex.put(p[:n], flush && n == len(p)); err != nil {
+			return err
+		}
+		p = p[n:]
+	}
+	return nil
+}
+
+// put writes under watch, and learns how quick the client is.
+func (ex *exchange) put(p []byte, flush bool) error {
+	watch, began := ex.watchWrites(), time.Now()
+	watch.begin(began)
 	n, err := ex.w.Write(p)
 	if err == nil && flush {
 		err = http.NewResponseController(ex.w).Flush()
 	}
-	ex.report.Bytes += int64(n)
+	watch.done()
+	ex.learn(began)
+	return ex.passed(int64(n), err)
+}
+
+// learn chooses the next pieces by how long the last one took.
+func (ex *exchange) learn(began time.Time) {
+	ex.line.now = time.Now()
+	if ex.slow = ex.line.now.Sub(began) >= slowWrite; ex.slow {
+		ex.stride = slowStride
+		return
+	}
+	ex.stride = min(2*ex.stride, ex.widest())
+}
+
+// passed counts what the client took, and says why it took no more.
+func (ex *exchange) passed(n int64, err error) error {
+	ex.report.Bytes += n
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, os.ErrDeadlineExceeded) && !ex.writeBy.IsZero():
+	case ex.writes.end():
 		return fmt.Errorf("%w: no byte for %s", ErrClientGone, ex.up.cfg.Timeouts.Idle)
 	}
 	return fmt.Errorf("%w: %w", ErrClientGone, err)
-}
-
-// limitWrite gives the client the idle time to take n bytes.
-func (ex *exchange) limitWrite(n int) {
-	limit := ex.up.cfg.Timeouts.Idle
-	if n <= smallPiece && ex.report.Bytes == 0 || limit == 0 {
-		return
-	}
-	if left := ex.writeBy.Sub(ex.line.now); left >= limit && left <= limit+limit/8 {
-		return
-	}
-	ex.writeBy = ex.line.now.Add(limit + limit/8)
-	_ = http.NewResponseController(ex.w).SetWriteDeadline(ex.writeBy) // not every writer can
-}
-
-// endWriteLimit leaves the client's connection without a limit for what comes
-// next on it.
-func (ex *exchange) endWriteLimit() {
-	if !ex.writeBy.IsZero() {
-		_ = http.NewResponseController(ex.w).SetWriteDeadline(time.Time{}) // not every writer can
-	}
 }
 
 // lost says why reading the answer's body failed.

@@ -24,10 +24,12 @@ type exchange struct {
 	start  time.Time
 	report Report
 
-	client  context.Context // of the request as it came
-	body    *requestBody    // nil if the request has no body
-	line    line            // to a server, for plain requests
-	writeBy time.Time       // the client's limit for taking what is written; zero = none was set
+	client context.Context // of the request as it came
+	body   *requestBody    // nil if the request has no body
+	line   line            // to a server, for plain requests
+	writes *writeWatch     // over the client; nil = nothing that could wait was written yet
+	stride int             // in which its bytes are written
+	slow   bool            // the client let the last write wait
 
 	// shared says that net/http.Transport was used, which may hold on to the
 	// exchange for longer than it lasts. All below is for that.
@@ -81,7 +83,7 @@ func (ex *exchange) run() error {
 // prepare makes what all attempts share.
 func (ex *exchange) prepare() {
 	r := ex.out.Request
-	ex.client = r.Context()
+	ex.client, ex.stride = r.Context(), firstStride
 	if r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0 {
 		ex.body = &requestBody{src: r.Body, length: r.ContentLength}
 		ex.body.expected = httpguts.HeaderValuesContainsToken(r.Header["Expect"], "100-continue")
@@ -146,6 +148,7 @@ func (ex *exchange) finish() {
 	if ex.line.unbind != nil {
 		ex.line.unbind()
 	}
+	_ = ex.writes.end()
 	if ex.shared {
 		ex.endWatch()
 		ex.attempt.cancel(nil)
@@ -162,7 +165,7 @@ func (ex *exchange) finish() {
 // That is much less than clearing all of it.
 func (ex *exchange) forget() {
 	ex.w, ex.out, ex.client, ex.body = nil, nil, nil, nil
-	ex.start, ex.writeBy, ex.report = time.Time{}, time.Time{}, Report{}
+	ex.start, ex.writes, ex.stride, ex.slow, ex.report = time.Time{}, nil, 0, false, Report{}
 	ex.line.forget()
 }
 

@@ -61,8 +61,14 @@ func (l *line) forget() {
 func (ex *exchange) watchClient() error {
 	l := &ex.line
 	ctx := ex.client
-	if l.halt != nil || l.unbind != nil {
-		return ctx.Err() // its function may be late
+	if l.unbind != nil { // an attempt by the Transport may have bound the cut to itself meanwhile
+		if err := ctx.Err(); err != nil {
+			return err // its function may be late
+		}
+		return ex.out.Cut.bind(l.halt.Now)
+	}
+	if l.halt != nil {
+		return ctx.Err()
 	}
 	if ctx.Done() == nil { // a cut shows when it is to hold a connection
 		l.halt = ex.out.Cut
