@@ -26,6 +26,7 @@ vet: ## go vet
 .PHONY: install
 install: ## install what the tests need from the machine
 	.ci/install
+	cmd/tollgate/bench/install.sh
 
 .PHONY: lint
 lint: ## golangci-lint, at a pinned version
