@@ -50,7 +50,7 @@ func TestSeriesStayBoundedWhateverIsFedIn(t *testing.T) {
 		"tollgate_transfers_cut_total":              {func(m *metrics.Metrics, s string) { m.TransferCut(s) }, 64},
 		"tollgate_store_operation_duration_seconds": {func(m *metrics.Metrics, s string) { m.StoreOperation(s, 1) }, 64},
 		"tollgate_store_errors_total":               {func(m *metrics.Metrics, s string) { m.StoreFailed(s, s) }, 64},
-		"tollgate_upstream_failures_total":          {func(m *metrics.Metrics, s string) { m.UpstreamFailed("storage", s) }, 64},
+		"tollgate_upstream_failures_total":          {func(m *metrics.Metrics, s string) { m.Upstream("storage").Failed(s) }, 64},
 		"tollgate_upstream_healthy":                 {func(m *metrics.Metrics, s string) { m.ServerHealthy("storage", s) }, 0},
 	} {
 		t.Run(name, func(t *testing.T) {

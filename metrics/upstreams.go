@@ -152,20 +152,6 @@ func (s *upstreamSet) health(name, server string, value float64) {
 	}
 }
 
-// UpstreamAnswered is Upstream.Answered of the upstream with that name.
-func (m *Metrics) UpstreamAnswered(upstream string, status int, took time.Duration) {
-	if u, ok := (*m.upstreams.known.Load())[upstream]; ok {
-		u.answered(&m.upstreams, classOf(status)).Observe(seconds(took))
-	}
-}
-
-// UpstreamFailed is Upstream.Failed of the upstream with that name.
-func (m *Metrics) UpstreamFailed(upstream, reason string) {
-	if u, ok := (*m.upstreams.known.Load())[upstream]; ok {
-		u.failures.of(reason).Inc()
-	}
-}
-
 // Upstream takes the events of the requests to one upstream. Metrics.Upstream
 // makes it; the zero value counts nothing. It is safe for concurrent use.
 type Upstream struct {

@@ -67,12 +67,12 @@ func TestServerIsShownWithoutUserAndPassword(t *testing.T) {
 func TestAnswersAndFailuresOfUpstreams(t *testing.T) {
 	m, reg := fresh(t)
 	m.SetUpstreams(map[string][]string{"storage": {"a"}})
-	m.UpstreamAnswered("storage", 200, 3*time.Millisecond)
-	m.UpstreamAnswered("storage", 206, 3*time.Millisecond)
-	m.UpstreamAnswered("storage", 503, time.Second)
-	m.UpstreamAnswered("storage", 777, time.Second)
-	m.UpstreamFailed("storage", "dial")
-	m.UpstreamFailed("storage", "dial tcp 10.0.0.1:9000: refused")
+	m.Upstream("storage").Answered(200, 3*time.Millisecond)
+	m.Upstream("storage").Answered(206, 3*time.Millisecond)
+	m.Upstream("storage").Answered(503, time.Second)
+	m.Upstream("storage").Answered(777, time.Second)
+	m.Upstream("storage").Failed("dial")
+	m.Upstream("storage").Failed("dial tcp 10.0.0.1:9000: refused")
 	wantValue(t, reg, `tollgate_upstream_request_duration_seconds_count{code_class="2xx",upstream="storage"}`, "2")
 	wantValue(t, reg, `tollgate_upstream_request_duration_seconds_sum{code_class="2xx",upstream="storage"}`, "0.006")
 	wantValue(t, reg, `tollgate_upstream_request_duration_seconds_count{code_class="5xx",upstream="storage"}`, "1")
@@ -89,12 +89,12 @@ func TestEventsByHandleAreThoseByName(t *testing.T) {
 	for _, status := range []int{200, 206, 304, 503, 777, -1} {
 		u.Answered(status, 3*time.Millisecond)
 		again.Answered(status, 3*time.Millisecond)
-		m.UpstreamAnswered("storage", status, 3*time.Millisecond)
+		m.Upstream("storage").Answered(status, 3*time.Millisecond)
 	}
 	for _, reason := range []string{"dial", "dial tcp 10.0.0.1:9000: refused"} {
 		u.Failed(reason)
 		again.Failed(reason)
-		m.UpstreamFailed("storage", reason)
+		m.Upstream("storage").Failed(reason)
 	}
 	for class, want := range map[string]string{"2xx": "6", "3xx": "3", "5xx": "3", "other": "6"} {
 		wantValue(t, reg, `tollgate_upstream_request_duration_seconds_count{code_class="`+class+`",upstream="storage"}`, want)
@@ -156,8 +156,8 @@ func TestHandlesThatAreNoUpstreamCountNothing(t *testing.T) {
 // touch makes every event of an upstream happen.
 func touch(m *metrics.Metrics, upstream, server string) {
 	m.ServerHealthy(upstream, server)
-	m.UpstreamAnswered(upstream, 200, time.Millisecond)
-	m.UpstreamFailed(upstream, "dial")
+	m.Upstream(upstream).Answered(200, time.Millisecond)
+	m.Upstream(upstream).Failed("dial")
 }
 
 func TestUpstreamsNobodyConfiguredAreNotCounted(t *testing.T) {

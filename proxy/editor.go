@@ -77,11 +77,8 @@ func (e *editor) ReadFrom(src io.Reader) (int64, error) {
 	if below, ok := e.ResponseWriter.(io.ReaderFrom); ok && e.status == 0 && e.masker == nil {
 		return below.ReadFrom(src)
 	}
-	return io.Copy(onlyWriter{e}, src)
+	return io.Copy(struct{ io.Writer }{e}, src) // which hides this method
 }
-
-// onlyWriter hides all other methods from io.Copy.
-type onlyWriter struct{ io.Writer }
 
 // held reports whether an answer is there of which the client saw nothing.
 func (e *editor) held() bool { return e.status != 0 }

@@ -52,6 +52,7 @@ type exchange struct {
 	wire    string // the path of the request-target, as it came
 	path    string // the same, with the bucket of the host in front
 	query   string // raw, without the question mark
+	onward  string // what of it goes on to the upstream; known once the credential is
 	asked   bool   // there was a question mark
 	upgrade string // protocol that the client asks to switch to
 	place   accounts.Place

@@ -110,7 +110,7 @@ func (x *exchange) outgoingQuery() string {
 // target is the request-target for the upstream: as it came, but for the
 // credentials in the query.
 func (x *exchange) target() string {
-	query := x.outgoingQuery()
+	query := x.onward
 	if query == "" && (!x.asked || x.query != "") {
 		return x.path
 	}

@@ -77,6 +77,7 @@ func (g *Gateway) travel(x *exchange) error {
 
 // authorise decides about the request of an identified caller.
 func (x *exchange) authorise() (tokens.Grant, error) {
+	x.onward = x.outgoingQuery()
 	if !x.caller.Anonymous() {
 		if err := x.rules.sites.Check(x.in, x.caller.Form, x.upgrade); err != nil {
 			return tokens.Grant{}, err

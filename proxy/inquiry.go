@@ -101,7 +101,7 @@ func (x *exchange) checkWhole(document []byte) error {
 // parts asks the storage for the parts of the upload that the request is
 // about.
 func (x *exchange) parts() (map[int]s3.Part, error) {
-	asked, err := url.ParseQuery(x.outgoingQuery())
+	asked, err := url.ParseQuery(x.onward)
 	if err != nil {
 		return nil, fmt.Errorf("%w: a query that cannot be read", ErrBadTarget)
 	}

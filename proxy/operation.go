@@ -164,7 +164,7 @@ func (x *exchange) operate() (tokens.Action, error) {
 		return a, err
 	}
 	x.operation, err = s3.OperationOf(s3.Request{
-		Method: x.in.Method, Address: address, Query: x.outgoingQuery(), Header: x.in.Header,
+		Method: x.in.Method, Address: address, Query: x.onward, Header: x.in.Header,
 	})
 	if err != nil {
 		return a, err

@@ -84,7 +84,7 @@ func (x *exchange) dressTransfer(out *upstream.Outgoing) error {
 // sign signs the request for a server of the storage.
 func (x *exchange) sign(host string, h http.Header) {
 	x.signed = sigv4.View{
-		Method: x.in.Method, Host: host, Path: x.path, Query: x.outgoingQuery(), Header: h, ContentLength: x.request.ContentLength,
+		Method: x.in.Method, Host: host, Path: x.path, Query: x.onward, Header: h, ContentLength: x.request.ContentLength,
 	}
 	x.moving.sign(x.route.storage.signer.Sign(x.now(), &x.signed, x.moving.digest))
 }
