@@ -8,6 +8,7 @@ import (
 	"github.com/dgraph-io/badger/v4"
 
 	"tollgate/tokens"
+	"tollgate/tokens/record"
 )
 
 // change is what one write does to the database and to the counts. Keys and
@@ -42,9 +43,9 @@ func (c *change) remove(key []byte) {
 func (c *change) record(t *tokens.Token, revision uint64) error {
 	stored := *t
 	stored.Revision = revision
-	data := encodeRecord(&stored)
-	if len(data) > maxRecord {
-		return fmt.Errorf("%w: %d bytes, at most %d are taken", errTooLong, len(data), maxRecord)
+	data := record.Encode(&stored)
+	if len(data) > record.MaxSize {
+		return fmt.Errorf("%w: %d bytes, at most %d are taken", record.ErrTooLong, len(data), record.MaxSize)
 	}
 	c.set(recordKey(t.Hash), data)
 	return nil
@@ -71,9 +72,9 @@ func listKeys(t *tokens.Token) [3][]byte {
 	room := 3*(1+endSize+len(t.ID)) + len(owner) + len(tenant) + 2*binary.MaxVarintLen16
 	at := position{end: endOf(t), id: t.ID}
 	b := make([]byte, 0, room)
-	b = at.append(appendString(append(b, kindOwner), owner))
+	b = at.append(record.AppendString(append(b, kindOwner), owner))
 	first := len(b)
-	b = at.append(appendString(append(b, kindTenant), tenant))
+	b = at.append(record.AppendString(append(b, kindTenant), tenant))
 	second := len(b)
 	b = at.append(append(b, kindEnd))
 	return [3][]byte{b[:first:first], b[first:second:second], b[second:]}

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/dgraph-io/badger/v4"
+
+	"tollgate/tokens/record"
 )
 
 // counts keeps how many tokens end in which minute, so that the number of
@@ -70,7 +72,7 @@ func (c *counts) apply(changes []*change) {
 func (c *counts) at(now time.Time) (active, expired, revoked int) {
 	m := uint64(0)
 	if now.UnixMilli() > 0 {
-		m = minute(millis(now))
+		m = minute(record.Millis(now))
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"tollgate/tokens"
+	"tollgate/tokens/record"
 )
 
 // What is stored under which key. Names are preceded by their length, so that
@@ -48,13 +49,13 @@ const endSize = 8
 
 var errIndex = errors.New("damaged token index")
 
-// endOf returns when a token with canonical times ends.
+// endOf returns when a token with record.Canonical times ends.
 func endOf(t *tokens.Token) uint64 {
 	at := t.Ends()
 	if at.IsZero() {
 		return never
 	}
-	return millis(at)
+	return record.Millis(at)
 }
 
 // closing says what was done to a token that ended it, whatever its times
@@ -87,7 +88,7 @@ func idKey(id tokens.ID) []byte {
 }
 
 func nameKey(owner, name string) []byte {
-	return appendString(appendString([]byte{kindName}, owner), name)
+	return record.AppendString(record.AppendString([]byte{kindName}, owner), name)
 }
 
 func usageKey(id tokens.ID) []byte { return append([]byte{kindUsage}, id...) }
@@ -95,7 +96,7 @@ func usageKey(id tokens.ID) []byte { return append([]byte{kindUsage}, id...) }
 func userKey(name string) []byte { return append([]byte{kindUser}, name...) }
 
 // indexPrefix returns what all keys of one owner or one tenant begin with.
-func indexPrefix(kind byte, name string) []byte { return appendString([]byte{kind}, name) }
+func indexPrefix(kind byte, name string) []byte { return record.AppendString([]byte{kind}, name) }
 
 // endPrefix returns what the keys of all tokens begin with, in the index that
 // has them all.
@@ -144,10 +145,10 @@ type entry struct {
 func entryOf(t *tokens.Token) []byte {
 	b := append(make([]byte, 0, 128), t.Hash[:]...)
 	b = append(b, byte(closingOf(t)))
-	b = appendString(b, t.Owner)
-	b = appendString(b, t.Scope.Tenant)
-	b = appendString(b, t.Scope.Domain)
-	return appendString(b, string(t.API))
+	b = record.AppendString(b, t.Owner)
+	b = record.AppendString(b, t.Scope.Tenant)
+	b = record.AppendString(b, t.Scope.Domain)
+	return record.AppendString(b, string(t.API))
 }
 
 func parseEntry(data []byte) (entry, error) {
@@ -161,7 +162,7 @@ func parseEntry(data []byte) (entry, error) {
 	s := string(data[n+1:])
 	for _, name := range []*string{&e.owner, &e.tenant, &e.domain, &e.api} {
 		var ok bool
-		if *name, s, ok = cutString(s); !ok {
+		if *name, s, ok = record.CutString(s); !ok {
 			return e, fmt.Errorf("%w: an entry is cut off", errIndex)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/dgraph-io/badger/v4"
 
 	"tollgate/tokens"
+	"tollgate/tokens/record"
 )
 
 // maxScan is how many entries of an index one page may cost at most.
@@ -52,8 +53,8 @@ type indexScan struct {
 func newScan(q tokens.Query) (*indexScan, error) {
 	var prefix []byte
 	switch {
-	case len(q.Owner) > maxName || len(q.Tenant) > maxName:
-		return nil, fmt.Errorf("%w: a name of more than %d bytes", errTooLong, maxName)
+	case len(q.Owner) > record.MaxName || len(q.Tenant) > record.MaxName:
+		return nil, fmt.Errorf("%w: a name of more than %d bytes", record.ErrTooLong, record.MaxName)
 	case q.Owner != "":
 		prefix = indexPrefix(kindOwner, q.Owner)
 	case q.Tenant != "":
@@ -80,7 +81,7 @@ func firstLive(at time.Time) uint64 {
 	if at.IsZero() || at.UnixMilli() < 0 {
 		return 0
 	}
-	return millis(at) + 1
+	return record.Millis(at) + 1
 }
 
 func (s *indexScan) run(ctx context.Context, from *snapshot) error {
@@ -152,10 +153,10 @@ func parseCursor(c tokens.Cursor, prefix []byte) (position, error) {
 	if strings.ContainsAny(string(c), "\r\n") { // which the decoder skips
 		return position{}, tokens.ErrBadCursor
 	}
-	if err != nil || len(b) < 1+endSize+1+crcSize || b[0] != cursorVersion {
+	if err != nil || len(b) < 1+endSize+1+crc32.Size || b[0] != cursorVersion {
 		return position{}, tokens.ErrBadCursor
 	}
-	body := b[:len(b)-crcSize]
+	body := b[:len(b)-crc32.Size]
 	if cursorSum(prefix, body) != binary.BigEndian.Uint32(b[len(body):]) {
 		return position{}, tokens.ErrBadCursor
 	}

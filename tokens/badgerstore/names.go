@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"tollgate/tokens"
+	"tollgate/tokens/record"
 )
 
 // A name is claimed by the token that was given it last. The claim stays when
@@ -75,7 +76,7 @@ func (s *Store) listNamed(ctx context.Context, q tokens.Query) (tokens.Page, err
 	switch {
 	case q.After != "":
 		return page, tokens.ErrBadCursor
-	case len(q.Owner) > maxName || len(q.Name) > maxName:
+	case len(q.Owner) > record.MaxName || len(q.Name) > record.MaxName:
 		return page, nil
 	}
 	err := s.view(ctx, func(from *snapshot) error {

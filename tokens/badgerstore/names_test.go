@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tollgate/tokens"
+	"tollgate/tokens/record"
 )
 
 // TestADamagedNameIsNeitherFreeNorAnothers: what a name leads to must have
@@ -59,9 +60,9 @@ func TestNamesHaveBounds(t *testing.T) {
 	t.Parallel()
 	s, _ := observed(t)
 	tok := benchToken(1)
-	tok.Name = strings.Repeat("n", maxName)
+	tok.Name = strings.Repeat("n", record.MaxName)
 	if _, err := s.Put(t.Context(), tok); err != nil {
-		t.Errorf("a name of %d bytes: %v", maxName, err)
+		t.Errorf("a name of %d bytes: %v", record.MaxName, err)
 	}
 	page, err := s.List(t.Context(), tokens.Query{Owner: tok.Owner, Name: tok.Name})
 	if err != nil || len(page.Tokens) != 1 || page.Next != "" {
@@ -69,13 +70,13 @@ func TestNamesHaveBounds(t *testing.T) {
 	}
 	long := benchToken(2)
 	long.Name = tok.Name + "n"
-	if _, err := s.Put(t.Context(), long); !errors.Is(err, errTooLong) {
-		t.Errorf("a name of one byte more: %v, want errTooLong", err)
+	if _, err := s.Put(t.Context(), long); !errors.Is(err, record.ErrTooLong) {
+		t.Errorf("a name of one byte more: %v, want record.ErrTooLong", err)
 	}
 	api := benchToken(3)
 	api.API = tokens.API(long.Name)
-	if _, err := s.Put(t.Context(), api); !errors.Is(err, errTooLong) {
-		t.Errorf("an API of one byte more: %v, want errTooLong", err)
+	if _, err := s.Put(t.Context(), api); !errors.Is(err, record.ErrTooLong) {
+		t.Errorf("an API of one byte more: %v, want record.ErrTooLong", err)
 	}
 	for name, q := range map[string]tokens.Query{
 		"a long name":  {Owner: tok.Owner, Name: strings.Repeat("n", 100_000)},

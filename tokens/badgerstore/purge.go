@@ -10,6 +10,7 @@ import (
 	"github.com/dgraph-io/badger/v4"
 
 	"tollgate/tokens"
+	"tollgate/tokens/record"
 )
 
 // maxPurge is the number of tokens that one call of Purge removes at most.
@@ -45,7 +46,7 @@ func endLimit(before time.Time) uint64 {
 	if before.UnixMilli() < 0 {
 		return 0
 	}
-	limit := millis(before)
+	limit := record.Millis(before)
 	if before.Truncate(time.Millisecond).Before(before) {
 		limit++
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"tollgate/tokens"
+	"tollgate/tokens/record"
 )
 
 var errIdentity = errors.New("hash, API, name, owner and scope of a token never change")
@@ -15,7 +16,7 @@ var errIdentity = errors.New("hash, API, name, owner and scope of a token never 
 // one outside the years 1970 to 9999 is an error.
 func (s *Store) Put(ctx context.Context, t *tokens.Token) (revision uint64, err error) {
 	defer s.observe("put")(&err)
-	t, err = canonical(t)
+	t, err = record.Canonical(t)
 	if err != nil {
 		return 0, fmt.Errorf("put token: %w", err)
 	}
@@ -76,7 +77,7 @@ func planUpdate(on state, t *tokens.Token, revision uint64) (*change, error) {
 // recordByHash reads one record: one look-up and the decoding.
 func recordByHash(from state, h tokens.Hash) (t *tokens.Token, err error) {
 	err = from.read(recordKey(h), func(data []byte) (err error) {
-		t, err = decodeRecord(data)
+		t, err = record.Decode(data)
 		return err
 	})
 	switch {
@@ -85,7 +86,7 @@ func recordByHash(from state, h tokens.Hash) (t *tokens.Token, err error) {
 	case err != nil:
 		return nil, err
 	case t.Hash != h:
-		return nil, fmt.Errorf("%w: it is stored under another hash", errRecord)
+		return nil, fmt.Errorf("%w: it is stored under another hash", record.ErrDamaged)
 	}
 	return t, nil
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/dgraph-io/badger/v4"
 
 	"tollgate/tokens"
+	"tollgate/tokens/record"
 )
 
 const (
@@ -168,7 +169,7 @@ func (s *Store) ByHash(ctx context.Context, h tokens.Hash) (t *tokens.Token, err
 // ByID implements tokens.Store.
 func (s *Store) ByID(ctx context.Context, id tokens.ID) (t *tokens.Token, err error) {
 	defer s.observe("by_id")(&err)
-	if len(id) > maxName {
+	if len(id) > record.MaxName {
 		return nil, fmt.Errorf("token by id: %w", tokens.ErrUnknown)
 	}
 	err = s.view(ctx, func(from *snapshot) error {

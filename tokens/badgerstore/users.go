@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/dgraph-io/badger/v4"
+
+	"tollgate/tokens/record"
 )
 
 var errUserName = errors.New("name of a user is empty or too long")
@@ -51,8 +53,8 @@ func (u *Users) Put(ctx context.Context, name string, data []byte) (err error) {
 	switch {
 	case !isUserName(name):
 		return fmt.Errorf("put user: %w: %d bytes", errUserName, len(name))
-	case len(data) > maxRecord:
-		return fmt.Errorf("put user: account of %d bytes, at most %d are taken", len(data), maxRecord)
+	case len(data) > record.MaxSize:
+		return fmt.Errorf("put user: account of %d bytes, at most %d are taken", len(data), record.MaxSize)
 	}
 	value := append([]byte(nil), data...) // the caller may go on before it is written
 	_, err = u.store.submit(ctx, u.store.cfg.roomToGrow(), func(state, uint64) (*change, error) {
@@ -84,4 +86,4 @@ func (u *Users) Delete(ctx context.Context, name string) (err error) {
 	return nil
 }
 
-func isUserName(name string) bool { return name != "" && len(name) <= maxName }
+func isUserName(name string) bool { return name != "" && len(name) <= record.MaxName }

@@ -1,4 +1,4 @@
-package badgerstore
+package record
 
 import (
 	"encoding/binary"
@@ -21,7 +21,7 @@ func appendAllowance(b []byte, a tokens.Allowance) []byte {
 	b = binary.AppendUvarint(b, uint64(a.Permissions))
 	b = binary.AppendUvarint(b, uint64(len(a.Resources)))
 	for _, r := range a.Resources {
-		b = appendString(b, string(r))
+		b = AppendString(b, string(r))
 	}
 	return b
 }
@@ -49,7 +49,7 @@ func cutAllowance(s string) (a tokens.Allowance, rest string, ok bool) {
 	}
 	for i := range a.Resources {
 		var r string
-		if r, s, ok = cutString(s); !ok || r == "" {
+		if r, s, ok = CutString(s); !ok || r == "" {
 			return a, "", false
 		}
 		a.Resources[i] = tokens.Resource(r)

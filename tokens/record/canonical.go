@@ -1,4 +1,4 @@
-package badgerstore
+package record
 
 import (
 	"errors"
@@ -11,27 +11,29 @@ import (
 // What one record may be. Badger takes keys up to 65,000 bytes and moves
 // values above 1 MiB out of its tables.
 const (
-	maxName   = 4 << 10
-	maxRecord = 512 << 10
+	MaxName = 4 << 10   // bytes of one of the names in it
+	MaxSize = 512 << 10 // bytes
 )
+
+// ErrTooLong: what was to be written takes more bytes than a record may.
+var ErrTooLong = errors.New("token is too large for the store")
 
 var (
 	errIncomplete = errors.New("token has no id or no hash")
-	errTooLong    = errors.New("token is too large for the store")
 	errTime       = errors.New("time is not between the years 1970 and 9999")
 	errRights     = errors.New("token has rights that are not known")
 	errUses       = errors.New("token was used more often than it may be")
 )
 
-// canonical returns a copy of t whose times are what a record can hold: UTC,
+// Canonical returns a copy of t whose times are what a record can hold: UTC,
 // whole milliseconds. They are rounded down, so that nothing lives longer.
-func canonical(t *tokens.Token) (*tokens.Token, error) {
+func Canonical(t *tokens.Token) (*tokens.Token, error) {
 	if t.ID == "" || t.Hash == (tokens.Hash{}) {
 		return nil, errIncomplete
 	}
 	for _, name := range []string{string(t.ID), string(t.API), t.Name, t.Owner, t.Scope.Tenant, t.Scope.Domain} {
-		if len(name) > maxName {
-			return nil, fmt.Errorf("%w: a name of %d bytes, at most %d are taken", errTooLong, len(name), maxName)
+		if len(name) > MaxName {
+			return nil, fmt.Errorf("%w: a name of %d bytes, at most %d are taken", ErrTooLong, len(name), MaxName)
 		}
 	}
 	if err := checkAllowed(t); err != nil {
@@ -42,19 +44,19 @@ func canonical(t *tokens.Token) (*tokens.Token, error) {
 	}
 	c := t.Clone()
 	for _, at := range []*time.Time{&c.Created, &c.NotBefore, &c.Expires, &c.Spent, &c.Disabled.At, &c.Revoked.At} {
-		if err := canonicalTime(at); err != nil {
+		if err := CanonicalTime(at); err != nil {
 			return nil, err
 		}
 	}
 	return c, nil
 }
 
-// canonicalTime rounds a time as records hold it. The zero time stays.
-func canonicalTime(at *time.Time) error {
+// CanonicalTime rounds a time as records hold it. The zero time stays.
+func CanonicalTime(at *time.Time) error {
 	if at.IsZero() {
 		return nil
 	}
-	if ms := at.UnixMilli(); ms < 0 || ms > maxMillis {
+	if ms := at.UnixMilli(); ms < 0 || ms > MaxMillis {
 		return fmt.Errorf("%w: %s", errTime, at.UTC())
 	}
 	*at = at.Truncate(time.Millisecond).UTC()

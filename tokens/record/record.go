@@ -1,4 +1,6 @@
-package badgerstore
+// Package record is how stores write a token and its usage down: one form for
+// each token, with a checksum, and nothing else is read.
+package record
 
 import (
 	"encoding/binary"
@@ -61,17 +63,18 @@ const (
 
 const (
 	crcSize = 4
-	// maxMillis is the last millisecond of the year 9999.
-	maxMillis = 253402300799999
+	// MaxMillis is the last millisecond of the year 9999.
+	MaxMillis = 253402300799999
 )
 
-var errRecord = errors.New("damaged or unknown token record")
+// ErrDamaged: the bytes are no record that Encode wrote.
+var ErrDamaged = errors.New("damaged or unknown token record")
 
 // castagnoli returns the table of CRC-32C, which the library makes once.
 func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
 
-// encodeRecord returns the one encoding of t, whose times are canonical.
-func encodeRecord(t *tokens.Token) []byte {
+// Encode returns the one encoding of t, whose times are canonical.
+func Encode(t *tokens.Token) []byte {
 	b := make([]byte, 0, 256)
 	b = append(b, recordVersion)
 	b = appendField(b, tagID, string(t.ID))
@@ -91,9 +94,9 @@ func encodeRecord(t *tokens.Token) []byte {
 	b = appendNumber(b, tagRevision, t.Revision)
 	b = appendField(b, tagAllowed, allowedField(t.Allowed))
 	b = appendField(b, tagName, t.Name)
-	b = appendField(b, tagTenants, listField(t.Tenants, appendString))
+	b = appendField(b, tagTenants, listField(t.Tenants, AppendString))
 	b = appendTime(b, tagNotBefore, t.NotBefore)
-	b = appendField(b, tagRoles, listField(t.Roles, appendString))
+	b = appendField(b, tagRoles, listField(t.Roles, AppendString))
 	b = appendRestrictions(b, &t.Only)
 	b = appendCount(b, tagCeiling, uint64(t.Ceiling))
 	b = appendCount(b, tagUsed, uint64(t.Used))
@@ -108,10 +111,11 @@ func appendField(b []byte, tag byte, value string) []byte {
 	if value == "" {
 		return b
 	}
-	return appendString(append(b, tag), value)
+	return AppendString(append(b, tag), value)
 }
 
-func appendString(b []byte, s string) []byte {
+// AppendString appends a string with its length, a uvarint, in front.
+func AppendString(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
@@ -123,11 +127,11 @@ func appendTime(b []byte, tag byte, t time.Time) []byte {
 	if t.IsZero() {
 		return b
 	}
-	return appendNumber(b, tag, millis(t))
+	return appendNumber(b, tag, Millis(t))
 }
 
-// millis returns a canonical time in milliseconds since 1970.
-func millis(t time.Time) uint64 {
+// Millis returns a canonical time in milliseconds since 1970.
+func Millis(t time.Time) uint64 {
 	return uint64(t.UnixMilli())
 }
 
@@ -161,21 +165,21 @@ func listField[E any](list []E, each func([]byte, E) []byte) string {
 }
 
 func appendMeta(b []byte, m tokens.Meta) []byte {
-	return appendString(appendString(b, m.Name), m.Value)
+	return AppendString(AppendString(b, m.Name), m.Value)
 }
 
-// decodeRecord reads what encodeRecord wrote and nothing else. The token does
+// Decode reads what Encode wrote and nothing else. The token does
 // not refer to data.
-func decodeRecord(data []byte) (*tokens.Token, error) {
+func Decode(data []byte) (*tokens.Token, error) {
 	if len(data) < 1+crcSize {
-		return nil, fmt.Errorf("%w: %d bytes are too few", errRecord, len(data))
+		return nil, fmt.Errorf("%w: %d bytes are too few", ErrDamaged, len(data))
 	}
 	if data[0] != recordVersion {
-		return nil, fmt.Errorf("%w: version %d, known is %d", errRecord, data[0], recordVersion)
+		return nil, fmt.Errorf("%w: version %d, known is %d", ErrDamaged, data[0], recordVersion)
 	}
 	end := len(data) - crcSize
 	if crc32.Checksum(data[:end], castagnoli()) != binary.BigEndian.Uint32(data[end:]) {
-		return nil, fmt.Errorf("%w: checksum does not match", errRecord)
+		return nil, fmt.Errorf("%w: checksum does not match", ErrDamaged)
 	}
 	var fields [tagCount]string
 	if err := splitFields(string(data[1:end]), fields[:]); err != nil {
@@ -189,20 +193,20 @@ func splitFields(s string, fields []string) error {
 	for s != "" {
 		tag := s[0]
 		if tag <= last || int(tag) >= len(fields) {
-			return fmt.Errorf("%w: field %d after field %d", errRecord, tag, last)
+			return fmt.Errorf("%w: field %d after field %d", ErrDamaged, tag, last)
 		}
-		value, rest, ok := cutString(s[1:])
+		value, rest, ok := CutString(s[1:])
 		if !ok || value == "" {
-			return fmt.Errorf("%w: field %d is empty or cut off", errRecord, tag)
+			return fmt.Errorf("%w: field %d is empty or cut off", ErrDamaged, tag)
 		}
 		fields[tag], s, last = value, rest, tag
 	}
 	return nil
 }
 
-// cutString takes a string with its length in front off s. Lengths that are
+// CutString takes a string with its length in front off s. Lengths that are
 // not written in the shortest way are refused.
-func cutString(s string) (value, rest string, ok bool) {
+func CutString(s string) (value, rest string, ok bool) {
 	n, rest, ok := cutUvarint(s)
 	if !ok || n > uint64(len(rest)) {
 		return "", "", false
@@ -255,12 +259,12 @@ func tokenOf(f *[tagCount]string) (*tokens.Token, error) {
 	t.Request = r.hash(tagRequest)
 	switch {
 	case r.failed != 0:
-		return nil, fmt.Errorf("%w: field %d cannot be read", errRecord, r.failed)
+		return nil, fmt.Errorf("%w: field %d cannot be read", ErrDamaged, r.failed)
 	case t.ID == "" || t.Hash == (tokens.Hash{}) || t.Revision == 0:
-		return nil, fmt.Errorf("%w: id, hash or revision is missing", errRecord)
+		return nil, fmt.Errorf("%w: id, hash or revision is missing", ErrDamaged)
 	}
 	if err := checkLimits(t); err != nil {
-		return nil, fmt.Errorf("%w: %w", errRecord, err)
+		return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	return t, nil
 }
@@ -268,11 +272,11 @@ func tokenOf(f *[tagCount]string) (*tokens.Token, error) {
 func metaOf(s string) ([]tokens.Meta, bool) { return listOf(s, cutMeta) }
 
 func cutMeta(s string) (m tokens.Meta, rest string, ok bool) {
-	if m.Name, rest, ok = cutString(s); !ok {
+	if m.Name, rest, ok = CutString(s); !ok {
 		return m, "", false
 	}
-	m.Value, rest, ok = cutString(rest)
+	m.Value, rest, ok = CutString(rest)
 	return m, rest, ok
 }
 
-func stringsOf(s string) ([]string, bool) { return listOf(s, cutString) }
+func stringsOf(s string) ([]string, bool) { return listOf(s, CutString) }

@@ -1,4 +1,4 @@
-package badgerstore
+package record
 
 import (
 	"math"
@@ -54,7 +54,7 @@ func numberOf(s string) (uint64, bool) {
 
 func timeOf(s string) (time.Time, bool) {
 	n, ok := numberOf(s)
-	if !ok || n > maxMillis {
+	if !ok || n > MaxMillis {
 		return time.Time{}, false
 	}
 	return time.UnixMilli(int64(n)).UTC(), true

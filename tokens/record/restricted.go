@@ -1,4 +1,4 @@
-package badgerstore
+package record
 
 import (
 	"math"
@@ -17,8 +17,8 @@ import (
 func appendRestrictions(b []byte, r *tokens.Restrictions) []byte {
 	b = appendField(b, tagAddresses, listField(r.Addresses, appendPrefix))
 	b = appendField(b, tagAgents, listField(r.Agents, appendAgent))
-	b = appendField(b, tagTypes, listField(r.Types, appendString))
-	b = appendField(b, tagTags, listField(r.Tags, appendString))
+	b = appendField(b, tagTypes, listField(r.Types, AppendString))
+	b = appendField(b, tagTags, listField(r.Tags, AppendString))
 	b = appendCount(b, tagSizeBelow, uint64(max(r.SizeBelow, 0)))
 	return appendCount(b, tagUses, uint64(r.Uses))
 }
@@ -35,14 +35,14 @@ func (r *reading) restrictions() tokens.Restrictions {
 }
 
 func appendPrefix(b []byte, p netip.Prefix) []byte {
-	b = appendString(b, string(p.Addr().AsSlice()))
+	b = AppendString(b, string(p.Addr().AsSlice()))
 	return append(b, byte(p.Bits())) //nolint:gosec // at most 128
 }
 
 func prefixesOf(s string) ([]netip.Prefix, bool) { return listOf(s, cutPrefix) }
 
 func cutPrefix(s string) (p netip.Prefix, rest string, ok bool) {
-	bytes, rest, ok := cutString(s)
+	bytes, rest, ok := CutString(s)
 	if !ok || rest == "" {
 		return p, "", false
 	}
@@ -52,7 +52,7 @@ func cutPrefix(s string) (p netip.Prefix, rest string, ok bool) {
 }
 
 func appendAgent(b []byte, a tokens.Agent) []byte {
-	return appendString(append(b, flag(a.Pattern)), a.Text)
+	return AppendString(append(b, flag(a.Pattern)), a.Text)
 }
 
 func agentsOf(s string) ([]tokens.Agent, bool) { return listOf(s, cutAgent) }
@@ -62,7 +62,7 @@ func cutAgent(s string) (a tokens.Agent, rest string, ok bool) {
 		return a, "", false
 	}
 	a.Pattern = s[0] == 1
-	a.Text, rest, ok = cutString(s[1:])
+	a.Text, rest, ok = CutString(s[1:])
 	return a, rest, ok
 }
 

@@ -1,4 +1,4 @@
-package badgerstore
+package record
 
 import (
 	"bytes"
@@ -17,10 +17,10 @@ import (
 func TestEveryFlippedBitOfARecordIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, tok := range goldenTokens() {
-		data := encodeRecord(tok)
+		data := Encode(tok)
 		for bit := range len(data) * 8 {
 			data[bit/8] ^= 1 << (bit % 8)
-			if got, err := decodeRecord(data); err == nil {
+			if got, err := Decode(data); err == nil {
 				t.Errorf("%s with bit %d flipped decodes to %#v", name, bit, got)
 			}
 			data[bit/8] ^= 1 << (bit % 8)
@@ -31,14 +31,14 @@ func TestEveryFlippedBitOfARecordIsRefused(t *testing.T) {
 func TestEveryCutRecordIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, tok := range goldenTokens() {
-		data := encodeRecord(tok)
+		data := Encode(tok)
 		for n := range data {
-			if _, err := decodeRecord(data[:n]); !errors.Is(err, errRecord) {
-				t.Errorf("%s cut to %d bytes: %v, want errRecord", name, n, err)
+			if _, err := Decode(data[:n]); !errors.Is(err, ErrDamaged) {
+				t.Errorf("%s cut to %d bytes: %v, want ErrDamaged", name, n, err)
 			}
 		}
-		if _, err := decodeRecord(append(data, 0)); !errors.Is(err, errRecord) {
-			t.Errorf("%s with a byte behind it: %v, want errRecord", name, err)
+		if _, err := Decode(append(data, 0)); !errors.Is(err, ErrDamaged) {
+			t.Errorf("%s with a byte behind it: %v, want ErrDamaged", name, err)
 		}
 	}
 }
@@ -82,9 +82,9 @@ func TestMalformedRecordsWithAGoodChecksumAreRefused(t *testing.T) {
 		"ceiling a bit more": appendNumber(revision(head()), tagCeiling, uint64(tokens.Everything)+1),
 		"request zero":       appendField(revision(head()), tagRequest, string(make([]byte, 32))),
 		"request short":      appendField(revision(head()), tagRequest, "short"),
-		"begins after 9999":  appendNumber(revision(head()), tagNotBefore, maxMillis+1),
+		"begins after 9999":  appendNumber(revision(head()), tagNotBefore, MaxMillis+1),
 		"spent cut off":      appendField(revision(head()), tagSpent, "1234567"),
-		"disabled too late":  appendNumber(revision(head()), tagDisabledAt, maxMillis+1),
+		"disabled too late":  appendNumber(revision(head()), tagDisabledAt, MaxMillis+1),
 		"tenants of none":    appendField(revision(head()), tagTenants, "\x00"),
 		"roles cut off":      appendField(revision(head()), tagRoles, "\x02\x01a"),
 		"roles and more":     appendField(revision(head()), tagRoles, "\x01\x01ax"),
@@ -119,7 +119,7 @@ func TestMalformedRecordsWithAGoodChecksumAreRefused(t *testing.T) {
 		"length huge":        append(append(head(), tagOwner), 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f),
 		"bytes behind":       append(revision(head()), 'x'),
 		"short time":         revision(appendField(head(), tagExpires, "1234")),
-		"time after 9999":    revision(appendNumber(head(), tagExpires, maxMillis+1)),
+		"time after 9999":    revision(appendNumber(head(), tagExpires, MaxMillis+1)),
 		"time before 1970":   revision(appendNumber(head(), tagExpires, 1<<63)),
 		"meta of none":       revision(appendField(head(), tagMeta, "\x00")),
 		"meta cut off":       revision(appendField(head(), tagMeta, "\x01\x01a")),
@@ -134,48 +134,12 @@ func TestMalformedRecordsWithAGoodChecksumAreRefused(t *testing.T) {
 		"allowed too many":   appendField(revision(head()), tagAllowed, "\xff\xff\xff\xff\x07\x01\x00"),
 		"allowed off bounds": appendField(revision(head()), tagAllowed, "\x01\x01\x01\x02.."),
 	}
-	if _, err := decodeRecord(sealed(revision(head()))); err != nil {
+	if _, err := Decode(sealed(revision(head()))); err != nil {
 		t.Fatalf("the well-formed record is refused: %v", err)
 	}
 	for name, body := range rows {
-		if got, err := decodeRecord(sealed(body)); !errors.Is(err, errRecord) {
-			t.Errorf("%s: %#v, %v, want errRecord", name, got, err)
-		}
-	}
-}
-
-func TestIndexEntriesAreReadAsWrittenOrRefused(t *testing.T) {
-	t.Parallel()
-	for name, tok := range goldenTokens() {
-		data := entryOf(tok)
-		e, err := parseEntry(data)
-		want := entry{tok.Hash, closingOf(tok), tok.Owner, tok.Scope.Tenant, tok.Scope.Domain, string(tok.API)}
-		if err != nil || e != want {
-			t.Errorf("%s: entry is %+v, %v", name, e, err)
-		}
-		for n := range data {
-			if _, err := parseEntry(data[:n]); !errors.Is(err, errIndex) {
-				t.Errorf("%s cut to %d: %v, want errIndex", name, n, err)
-			}
-		}
-		if _, err := parseEntry(append(data, 0)); !errors.Is(err, errIndex) {
-			t.Errorf("%s with a byte behind it: %v, want errIndex", name, err)
-		}
-		data[len(tok.Hash)] = byte(closings)
-		if _, err := parseEntry(data); !errors.Is(err, errIndex) {
-			t.Errorf("%s with an unknown flag: %v, want errIndex", name, err)
-		}
-		if at, err := positionOf(listKeys(tok)[2], endPrefix()); err != nil || at != (position{endOf(tok), tok.ID}) {
-			t.Errorf("%s: place is %+v, %v", name, at, err)
-		}
-	}
-}
-
-func TestDamagedPlacesAreRefused(t *testing.T) {
-	t.Parallel()
-	for _, key := range []string{"", "e", "e1234567", "e12345678"} {
-		if at, err := positionOf([]byte(key), endPrefix()); !errors.Is(err, errIndex) {
-			t.Errorf("place %q: %+v, %v, want errIndex", key, at, err)
+		if got, err := Decode(sealed(body)); !errors.Is(err, ErrDamaged) {
+			t.Errorf("%s: %#v, %v, want ErrDamaged", name, got, err)
 		}
 	}
 }
@@ -190,15 +154,15 @@ func FuzzDecode(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, record := range [][]byte{data, sealed(data)} {
-			tok, err := decodeRecord(record)
+			tok, err := Decode(record)
 			if err != nil {
 				continue
 			}
-			if again := encodeRecord(tok); !bytes.Equal(again, record) {
+			if again := Encode(tok); !bytes.Equal(again, record) {
 				t.Errorf("%x decodes to what encodes to %x", record, again)
 			}
-			if c, err := canonical(tok); err != nil || !reflect.DeepEqual(c, tok.Clone()) {
-				t.Errorf("decoded token is not canonical: %v", err)
+			if c, err := Canonical(tok); err != nil || !reflect.DeepEqual(c, tok.Clone()) {
+				t.Errorf("decoded token is not Canonical: %v", err)
 			}
 		}
 	})
@@ -207,9 +171,9 @@ func FuzzDecode(f *testing.F) {
 // FuzzEncode: every token that the store takes comes back as it was.
 func FuzzEncode(f *testing.F) {
 	f.Add("1", "ada", "acme", "d", "k", "secret", int64(0), int64(5000), "name", "value", uint64(1))
-	f.Add("\x00", "\xff", "", "", "", "", int64(-1), int64(maxMillis), "", "", uint64(1<<63))
+	f.Add("\x00", "\xff", "", "", "", "", int64(-1), int64(MaxMillis), "", "", uint64(1<<63))
 	f.Fuzz(func(t *testing.T, id, owner, tenant, domain, key, secret string, created, expires int64, name, value string, revision uint64) {
-		tok, err := canonical(&tokens.Token{
+		tok, err := Canonical(&tokens.Token{
 			ID: tokens.ID(id), Hash: tokens.HashOf(id), API: tokens.API(key), Owner: owner, Creator: domain,
 			Scope: tokens.Scope{Tenant: tenant, Domain: domain}, AccessKey: key, Secret: tokens.Sealed(secret),
 			Created: time.UnixMilli(created), Expires: time.UnixMilli(expires),
@@ -227,7 +191,7 @@ func FuzzEncode(f *testing.F) {
 
 func comesBack(t *testing.T, tok *tokens.Token) {
 	t.Helper()
-	got, err := decodeRecord(encodeRecord(tok))
+	got, err := Decode(Encode(tok))
 	if err != nil || !reflect.DeepEqual(*got, *tok) {
 		t.Errorf("%#v comes back as %#v, %v", *tok, got, err)
 	}
@@ -241,7 +205,7 @@ func FuzzEncodeLimits(f *testing.F) {
 		size int64, uses, used, ceiling uint32, at int64, by string) {
 		prefix, _ := tokens.ParseNetwork(network) // an invalid one is for the store to refuse
 		when := time.UnixMilli(at)
-		tok, err := canonical(&tokens.Token{
+		tok, err := Canonical(&tokens.Token{
 			ID: "1", Hash: tokens.HashOf("1"), Name: name, Tenants: []string{tenant, name}, Roles: []string{role},
 			Only: tokens.Restrictions{
 				Addresses: []netip.Prefix{prefix}, Agents: []tokens.Agent{{Text: agent, Pattern: pattern}},
@@ -256,29 +220,13 @@ func FuzzEncodeLimits(f *testing.F) {
 	})
 }
 
-func FuzzCursor(f *testing.F) {
-	prefix := indexPrefix(kindOwner, "ada")
-	f.Add("", uint64(0), "1")
-	f.Add("AQAAAAAAAAAAMQ", uint64(never), "0000000000000000000042")
-	f.Fuzz(func(t *testing.T, text string, end uint64, id string) {
-		if at, err := parseCursor(tokens.Cursor(text), prefix); err == nil && newCursor(prefix, at) != tokens.Cursor(text) {
-			t.Errorf("%q is read as the cursor %q", text, newCursor(prefix, at))
-		}
-		if want := (position{end: end, id: tokens.ID(id)}); id != "" {
-			if at, err := parseCursor(newCursor(prefix, want), prefix); err != nil || at != want {
-				t.Errorf("%+v comes back as %+v, %v", want, at, err)
-			}
-		}
-	})
-}
-
-func BenchmarkDecodeRecord(b *testing.B) {
+func BenchmarkDecode(b *testing.B) {
 	for _, name := range []string{"full", "everything"} {
 		b.Run(name, func(b *testing.B) {
-			data := encodeRecord(goldenTokens()[name])
+			data := Encode(goldenTokens()[name])
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := decodeRecord(data); err != nil {
+				if _, err := Decode(data); err != nil {
 					b.Fatal(err)
 				}
 			}
