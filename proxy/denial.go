@@ -32,6 +32,7 @@ const (
 	codeNotFound        = "not_found"
 	codeUnavailable     = "unavailable"
 	codeUpstream        = "upstream_failed"
+	codeNotHere         = "revision_not_here"
 )
 
 // statusClientGone is what log and metric say of a request that ended without
@@ -141,6 +142,10 @@ var denials = [...]denial{
 	{upstream.ErrTimeout, "upstream_timeout", http.StatusGatewayTimeout, codeUpstream, "ServiceUnavailable"},
 	{upstream.ErrBadAnswer, "upstream_bad_answer", http.StatusBadGateway, codeUpstream, "ServiceUnavailable"},
 	{upstream.ErrUnreachable, "upstream_unreachable", http.StatusBadGateway, codeUpstream, "ServiceUnavailable"},
+	{caller.ErrRevision, "bad_revision", http.StatusBadRequest, codeBadRequest, "InvalidRequest"},
+	{caller.ErrNotHereYet, "revision_not_here", http.StatusPreconditionFailed, codeNotHere, "PreconditionFailed"},
+	{tokens.ErrStale, "store_stale", http.StatusServiceUnavailable, codeUnavailable, "ServiceUnavailable"},
+	{tokens.ErrEngine, "store_unavailable", http.StatusServiceUnavailable, codeUnavailable, "ServiceUnavailable"},
 	{tokens.ErrStoreClosed, "store_unavailable", http.StatusServiceUnavailable, codeUnavailable, "ServiceUnavailable"},
 	{context.Canceled, "client_gone", statusClientGone, "", ""},
 }

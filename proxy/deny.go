@@ -13,6 +13,7 @@ import (
 	"tollgate/proxy/caller"
 	"tollgate/proxy/s3"
 	"tollgate/proxy/sigv4"
+	"tollgate/tokens"
 )
 
 // RequestID is the header of every answer that names it in the log.
@@ -35,7 +36,9 @@ func denialOf(err error) denial {
 
 // isVerdict reports whether the error is a decision, and not a failure to
 // decide.
-func isVerdict(err error) bool { return denialOf(err).err != nil }
+func isVerdict(err error) bool {
+	return denialOf(err).err != nil && !errors.Is(err, tokens.ErrStale) && !errors.Is(err, tokens.ErrEngine)
+}
 
 // Reasons returns every reason of a refusal that the road can log.
 func Reasons() []string {

@@ -3,7 +3,6 @@ package proxy
 import (
 	"errors"
 	"net/http"
-	"net/netip"
 	"strings"
 
 	"tollgate/proxy/caller"
@@ -124,7 +123,7 @@ func (x *exchange) dress(grant tokens.Grant) http.Header {
 	h := x.header
 	listed := in["Connection"]
 	for name, values := range in {
-		if ordinary[name] && len(listed) == 0 || x.passes(name, values) {
+		if len(listed) == 0 && isOrdinary(name) || x.passes(name, values) {
 			h[name] = values
 		}
 	}
@@ -166,10 +165,9 @@ func (x *exchange) identify(h http.Header, grant tokens.Grant) {
 func (x *exchange) clientText() string {
 	client := x.origin.Client
 	if client == x.origin.Peer && client.Is4() {
-		if host, _, found := strings.Cut(x.in.RemoteAddr, ":"); found && len(host) >= len("1.1.1.1") && host[0] != '[' {
-			if addr, err := netip.ParseAddr(host); err == nil && addr == client {
-				return host
-			}
+		var room [len("255.255.255.255")]byte
+		if host, _, _ := strings.Cut(x.in.RemoteAddr, ":"); host == string(client.AppendTo(room[:0])) {
+			return host
 		}
 	}
 	return client.String()

@@ -60,6 +60,9 @@ func (g *Gateway) travel(x *exchange) error {
 	if err := x.enter(); err != nil {
 		return err
 	}
+	if err := g.callers.Await(x.in); err != nil {
+		return err
+	}
 	cred, err := x.credential()
 	if err != nil {
 		return err

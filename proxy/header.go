@@ -49,11 +49,15 @@ var fates = map[string]fate{
 // and for what; the gateway alone says that.
 var stoppedFamilies = [...]string{"x-gateway-", "x-forwarded-", "x-original-", "x-rewrite-"}
 
-// ordinary are names that are common, go on and are judged nowhere.
-var ordinary = map[string]bool{
-	"Accept": true, "Accept-Encoding": true, "Accept-Language": true, "Cache-Control": true, "Cookie": true,
-	"If-Match": true, "If-Modified-Since": true, "If-None-Match": true, "If-Range": true, "If-Unmodified-Since": true,
-	"Origin": true, "Range": true, "Referer": true, "User-Agent": true,
+// isOrdinary reports whether a name is common, goes on and is judged nowhere.
+func isOrdinary(name string) bool {
+	switch name {
+	case "Accept", "Accept-Encoding", "Accept-Language", "Cache-Control", "Cookie",
+		"If-Match", "If-Modified-Since", "If-None-Match", "If-Range", "If-Unmodified-Since",
+		"Origin", "Range", "Referer", "User-Agent":
+		return true
+	}
+	return false
 }
 
 // fateOf returns the fate of a header by the name as servers behind may read

@@ -32,7 +32,9 @@ func (x *exchange) outgoing(grant tokens.Grant) (*upstream.Outgoing, error) {
 	case x.route.storage == nil && x.signature == nil:
 		dressBody(request, x.in)
 		if request.Body != nil && request.Body != http.NoBody {
-			request.Body = readCloser{x.stored(request.Body), request.Body}
+			if body := x.stored(request.Body); body != request.Body { // something looks at it
+				request.Body = readCloser{body, request.Body}
+			}
 		}
 	case x.operation.Name == s3.Preflight && x.route.storage != nil:
 		x.dressPreflight(request)

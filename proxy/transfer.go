@@ -225,6 +225,9 @@ func (t *transfer) dress(out *http.Request, trailing []payload.Checksum) {
 		return
 	}
 	out.Body = io.NopCloser(t.body)
+	if whole, ok := t.body.(*clientBody); ok { // nothing looks at it
+		out.Body = whole
+	}
 	if !t.encoded {
 		return
 	}

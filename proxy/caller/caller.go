@@ -38,6 +38,9 @@ type Callers struct {
 	// Keys are the signing keys of who came before; nil = no signature
 	// counts.
 	Keys *sigv4.Keys
+	// Revision waits until a revision of the tokens has come to this gateway;
+	// nil = nobody shares them, so that all revisions are here.
+	Revision func(ctx context.Context, revision uint64) error
 
 	explained budget
 }
@@ -66,10 +69,18 @@ func (c *Callers) Identify(ctx context.Context, cred Credential) (Caller, error)
 	return Caller{Form: cred.Form}, ErrSignature
 }
 
+// byPassword asks whether the users are fresh when it knows the verdict: a check
+// takes long enough for them to become old.
 func (c *Callers) byPassword(ctx context.Context, cred Credential) (Caller, error) {
+	if err := c.Tokens.Fresh(); err != nil {
+		return Caller{Form: cred.Form}, err
+	}
 	account, err := c.Gate.Check(ctx, c.Directory(), cred.Name, cred.Secret)
 	if c.PasswordChecked != nil {
 		c.PasswordChecked(err)
+	}
+	if err == nil {
+		err = c.Tokens.Fresh()
 	}
 	if err != nil {
 		return Caller{Form: cred.Form}, fmt.Errorf("check password: %w", err)

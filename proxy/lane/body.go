@@ -23,6 +23,7 @@ type body struct {
 	left     int64
 	closed   bool
 	early    bool // closed with more left than is worth reading
+	cut      bool // the client ended the stream within it, and whoever read it was told
 }
 
 // newBody returns the body that follows the head in the buffer. Nothing is
@@ -68,7 +69,7 @@ func (b *body) read(p []byte) (n int, err error) {
 	case b.left == 0 && n > 0:
 		err = io.EOF
 	case errors.Is(err, io.EOF):
-		err = io.ErrUnexpectedEOF
+		b.cut, err = true, io.ErrUnexpectedEOF
 	}
 	return n, err
 }
@@ -111,15 +112,17 @@ type fate uint8
 const (
 	fateClose  fate = iota // it cannot go on
 	fateLinger             // likewise, and the client is still sending
-	fateKeep               // the body is at its end
+	fateKeep               // nothing more comes of the body
 )
 
-// settle reads what the handler has left, before the answer begins.
+// settle reads what the handler has left, before the answer begins. Where a
+// handler has read until the client ended the stream, net/http does not announce
+// that the connection closes, and neither is it done here.
 func (b *body) settle() fate {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
-	case b.left == 0:
+	case b.left == 0 || b.cut:
 		return fateKeep
 	case b.closed:
 		return fateClose

@@ -44,8 +44,13 @@ type conn struct {
 	to    int
 	spoil bool // a byte that cannot begin a request goes first
 
-	try, peek func(fd uintptr) bool // for raw.Read, made once
-	readErr   error                 // of try and peek
+	turn, peek func(fd uintptr) bool // for raw.Read, made once
+	readErr    error                 // of turn and peek
+	then       step                  // what came of the last turn
+	fault      error                 // why the connection stops
+	drained    bool                  // the last read left nothing
+	served     bool                  // a request, since the last wait
+	waits      uint8                 // that came after a request, up to regular
 
 	afterPost  bool // the request before was a POST
 	lineEnds   int  // that were skipped since
@@ -120,15 +125,6 @@ func (c *conn) shed() {
 func (c *conn) watch() error {
 	c.readErr = nil
 	if err := c.raw.Read(c.peek); err != nil {
-		return c.wrap(err)
-	}
-	return c.wrap(c.readErr)
-}
-
-// receive waits for more bytes. If there were none it holds no buffer.
-func (c *conn) receive() error {
-	c.readErr = nil
-	if err := c.raw.Read(c.try); err != nil {
 		return c.wrap(err)
 	}
 	return c.wrap(c.readErr)

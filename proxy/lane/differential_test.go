@@ -302,6 +302,7 @@ func FuzzLane(f *testing.F) {
 		"POST /duplex HTTP/1.1\r\nHost: y\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n" + get("/"),
 		"GET /split?a HTTP/1.1\r\nHost: x\r\nConnection: keep-alive\r\nA:\tb\t\r\nPragma: no-cache\r\n\r\n" + get("/transfer/identity"),
 		"POST /closebody HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\na", get("/a%2f%41?") + get("/sniff"),
+		"POST /echo HTTP/1.1\r\nHost:x\r\nContent-Length:5\r\n\r\n", "POST /closebody HTTP/1.1\r\nHost:x\r\nContent-Length:5\r\n\r\nab",
 	} {
 		f.Add([]byte(seed), []byte{10, 40})
 	}

@@ -170,7 +170,7 @@ func TestDeadlinesInThePast(t *testing.T) {
 // TestDeadlinesEndWithTheRequest checks that those of one request do not cut
 // the next, whether the lane or the server serves it.
 func TestDeadlinesEndWithTheRequest(t *testing.T) {
-	const soon = 20 * time.Millisecond
+	const soon = 300 * time.Millisecond
 	s := open(t, setup{handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/short" {
 			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(soon))

@@ -2,6 +2,7 @@ package lane_test
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -19,7 +20,7 @@ import (
 )
 
 // patience is for what must happen; nothing waits for it when it does.
-const patience = 10 * time.Second
+const patience = 30 * time.Second
 
 // site is a server, with or without the lane.
 type site struct {
@@ -56,6 +57,8 @@ type setup struct {
 	takes        func(*http.Request) bool
 	idle, header time.Duration
 	without      bool // the lane
+	trusting     bool // it trusts every client from the first wait on
+	glance       time.Duration
 }
 
 // open starts a server with the lane.
@@ -73,6 +76,9 @@ func open(t testing.TB, s setup) *site {
 	site.server = &http.Server{Handler: s.handler, IdleTimeout: s.idle, ReadHeaderTimeout: s.header, ErrorLog: logger}
 	if !s.without {
 		site.lane = lane.New(lane.Config{Handler: s.handler, Takes: s.takes, IdleTimeout: s.idle, HeaderTimeout: s.header, ErrorLog: logger})
+		if s.trusting {
+			site.lane.TrustAtOnce(cmp.Or(s.glance, 5*time.Millisecond))
+		}
 		site.server.ConnState = site.lane.ConnState
 		inner = site.lane.Listen(inner)
 	}

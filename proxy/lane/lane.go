@@ -51,6 +51,11 @@ type Lane struct {
 	date    dateCache
 	// allowance is how long a client may take nothing, at least 7/8 of it.
 	allowance time.Duration
+	// regular is how often a client must have been waited for to be trusted,
+	// and glance how long it is then. They do not change.
+	regular uint8
+	glance  time.Duration
+	began   time.Time
 
 	mu      sync.Mutex // guards what follows
 	conns   map[*conn]struct{}
@@ -59,7 +64,10 @@ type Lane struct {
 
 // New returns a lane.
 func New(cfg Config) *Lane {
-	return &Lane{cfg: cfg, allowance: time.Minute, conns: make(map[*conn]struct{}), changed: make(chan struct{})}
+	return &Lane{
+		cfg: cfg, allowance: time.Minute, regular: regular, glance: glance, began: time.Now(),
+		conns: make(map[*conn]struct{}), changed: make(chan struct{}),
+	}
 }
 
 // Listen returns a listener whose TCP connections go through the lane. Others,
@@ -91,7 +99,7 @@ func (l *listener) Accept() (net.Conn, error) {
 		return inner, nil //nolint:nilerr // the server finds out by itself what is wrong with the connection
 	}
 	c := &conn{lane: l.lane, tcp: tcp, raw: raw}
-	c.try, c.peek = c.tryReceive, c.tryPeek
+	c.turn, c.peek = c.makeTurn, c.tryPeek
 	l.lane.mu.Lock()
 	l.lane.conns[c] = struct{}{}
 	l.lane.mu.Unlock()
@@ -157,7 +165,12 @@ func (l *Lane) closeWaiting() (busy bool, changed <-chan struct{}) {
 func (l *Lane) Close() error {
 	l.closing.Store(true)
 	for _, c := range l.all() {
-		if p := c.phase.Swap(closed); p != closed {
+		switch p := c.phase.Swap(closed); p {
+		case closed:
+		case serving, ending:
+			_ = c.tcp.CloseWrite()
+			go func() { _ = c.end() }() // which may wait for the handler
+		default:
 			_ = c.end() // nobody is left to be told
 		}
 	}
@@ -203,23 +216,26 @@ var (
 	copyBuffers  = sync.Pool{New: func() any { return new([64 << 10]byte) }}
 )
 
-// clock is the time of deadlines on sockets and of the Date header.
-func (l *Lane) clock() time.Time { return time.Now() }
+// clock is the time of deadlines on sockets. It asks Go's monotonic clock alone,
+// and not that of the day as time.Now does too: the day it tells is that of New.
+func (l *Lane) clock() time.Time { return l.began.Add(time.Since(l.began)) }
 
 // dateCache keeps the text of the Date header for the second that it holds.
 type dateCache struct{ last atomic.Pointer[dateText] }
 
 type dateText struct {
-	second int64
-	text   string
+	until time.Time // by the lane's clock
+	text  string
 }
 
+// at returns the text at now, by the lane's clock.
 func (d *dateCache) at(now time.Time) string {
-	second := now.Unix()
-	if last := d.last.Load(); last != nil && last.second == second {
+	if last := d.last.Load(); last != nil && now.Before(last.until) {
 		return last.text
 	}
-	text := &dateText{second, now.UTC().Format(http.TimeFormat)}
+	today := time.Now()
+	rest := time.Second - time.Duration(today.Nanosecond())
+	text := &dateText{now.Add(rest), today.UTC().Format(http.TimeFormat)}
 	d.last.Store(text)
 	return text.text
 }

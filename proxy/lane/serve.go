@@ -25,27 +25,31 @@ func (c *conn) serve() error {
 	if !c.phase.CompareAndSwap(theirs, waiting) && c.phase.Load() != waiting {
 		return c.wrap(net.ErrClosed)
 	}
-	for {
-		// Looked at in each phase of waiting: Shutdown closes those that it
-		// finds waiting, and leaves the others to find out.
-		if c.lane.closing.Load() {
-			return errEnded
+	returns := false
+	defer func() {
+		if !returns { // runtime.Goexit in the handler
+			c.finish(c.x)
 		}
-		if !c.hasBeginning() {
-			if err := c.receive(); err != nil {
-				return err
-			}
-			continue
-		}
-		if !c.understands() {
+	}()
+	err := c.serveAll()
+	returns = true
+	return err
+}
+
+func (c *conn) serveAll() error {
+	for step := c.next(); ; {
+		switch step {
+		case wants:
+			step = c.receive()
+		case serves:
+			step = c.serveOne()
+		case hands:
 			return c.handOver()
-		}
-		if !c.phase.CompareAndSwap(waiting, serving) {
-			return c.wrap(net.ErrClosed)
-		}
-		if !c.answer(c.x) || !c.phase.CompareAndSwap(serving, waiting) {
+		case finishes:
 			c.finish(c.x)
 			return errEnded
+		default:
+			return c.fault
 		}
 	}
 }
@@ -164,10 +168,7 @@ func (x *exchange) run() (whole bool) {
 			return
 		}
 		err := recover()
-		switch {
-		case err == nil: // runtime.Goexit: nothing more runs here
-			x.conn.finish(x)
-		case !isAbort(err):
+		if err != nil && !isAbort(err) { // nil: runtime.Goexit
 			stack := make([]byte, 64<<10)
 			stack = stack[:runtime.Stack(stack, false)]
 			x.conn.lane.logf("http: panic serving %v: %v\n%s", x.remote, err, stack)
@@ -192,16 +193,7 @@ func (c *conn) afterAnswer(w *response) {
 	if read {
 		c.idleUntil = time.Time{}
 	}
-	limit := c.lane.cfg.IdleTimeout
-	if !c.idleUntil.IsZero() && (limit <= 0 || c.idleUntil.Sub(w.now) >= limit-limit/8) {
-		return
-	}
-	until, known := time.Time{}, w.now
-	if limit > 0 {
-		until, known = w.now.Add(limit), w.now.Add(limit)
-	}
-	c.idleUntil = known
-	_ = c.tcp.SetReadDeadline(until) // fails only if the socket is closed, which reading tells
+	c.limitIdle(w.now)
 }
 
 // finish closes the connection after its last request.

@@ -18,13 +18,15 @@ func (c *conn) tryReceive(fd uintptr) bool {
 	if buffer == nil {
 		buffer, _ = headBuffers.Get().(*[inSize]byte)
 	}
-	n, err := syscall.Read(int(fd), buffer[c.to:])
+	room := buffer[c.to:]
+	n, err := syscall.Read(int(fd), room)
 	for err == syscall.EINTR {
-		n, err = syscall.Read(int(fd), buffer[c.to:])
+		n, err = syscall.Read(int(fd), room)
 	}
 	if err == nil && n > 0 {
 		c.in = buffer
 		c.to += n
+		c.drained = n < len(room)
 		return true
 	}
 	if c.in == nil {

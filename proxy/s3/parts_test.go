@@ -183,7 +183,9 @@ func FuzzTags(f *testing.F) {
 				t.Errorf("%q has no value", tag)
 			}
 		}
-		if tags, err := DocumentTags(fmt.Appendf(nil, "<Tagging><TagSet><Tag><Key>%s</Key><Value>%s</Value></Tag></TagSet></Tagging>", key, value)); err == nil && len(tags) != 1 {
+		document := fmt.Appendf(nil, "<Tagging><TagSet><Tag><Key>%s</Key><Value>%s</Value></Tag></TagSet></Tagging>", key, value)
+		// With elements of their own they may be any number of tags.
+		if tags, err := DocumentTags(document); err == nil && len(tags) != 1 && !strings.Contains(key+value, "<") {
 			t.Errorf("%q", tags)
 		}
 	})

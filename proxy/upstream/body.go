@@ -24,6 +24,7 @@ type requestBody struct {
 	eof     bool
 	taken   int64
 	err     error         // of src, but for io.EOF
+	retired bool          // nothing more is read
 	quiet   chan struct{} // closed when the read under way ends; nil = nobody waits
 }
 
@@ -44,12 +45,17 @@ func (b *requestBody) read(a *attempt, p []byte) (int, error) {
 	b.mu.Unlock()
 
 	n, err := b.src.Read(p)
+	b.took(int64(n), err)
+	return n, err
+}
 
+// took notes what came of a read.
+func (b *requestBody) took(n int64, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.reading = false
-	b.taken += int64(n)
-	if err == io.EOF {
+	b.taken += n
+	if err == io.EOF { //nolint:errorlint // only the plain io.EOF is an end
 		b.eof = true
 	} else if err != nil && b.err == nil {
 		b.err = err
@@ -58,7 +64,6 @@ func (b *requestBody) read(a *attempt, p []byte) (int, error) {
 		close(b.quiet)
 		b.quiet = nil
 	}
-	return n, err
 }
 
 // untouched reports whether nothing was read, and takes the body from a, so
@@ -69,7 +74,7 @@ func (b *requestBody) untouched(a *attempt) bool {
 	if b.reader == a {
 		b.reader = nil
 	}
-	return !b.touched
+	return !b.touched && !b.retired
 }
 
 func (b *requestBody) untouchedYet() bool {
@@ -108,10 +113,11 @@ func (b *requestBody) fault() error {
 func (b *requestBody) retire(w http.ResponseWriter, gone error) {
 	b.mu.Lock()
 	b.reader = nil
-	if b.eof {
+	if b.eof || b.retired {
 		b.mu.Unlock()
 		return
 	}
+	b.retired = true
 	deadline := time.Unix(1, 0)
 	if !b.reading && gone == nil && (b.touched || !b.expected) {
 		deadline = time.Now().Add(lingerBody)

@@ -80,6 +80,9 @@ func (ex *exchange) writeHead() {
 	if len(l.head.trailer) > 0 {
 		dst["Trailer"] = slices.Sorted(maps.Keys(l.head.trailer))
 	}
+	if ex.body != nil && !ex.body.done() {
+		ex.answerEarly(dst)
+	}
 	ex.report.Status = l.head.status
 	ex.w.WriteHeader(l.head.status)
 }
@@ -149,14 +152,20 @@ func (l *line) bound() {
 	}
 }
 
-// receive waits for more of the answer's body.
+// receive waits for more of the answer's body. As long as that of the request
+// moves nothing stands still.
 func (ex *exchange) receive() error {
 	l := &ex.line
-	l.now = time.Now()
-	if err := ex.expect(ex.up.cfg.Timeouts.Idle); err != nil {
-		return err
+	for {
+		moved := ex.moved.Load()
+		l.now = time.Now()
+		if err := ex.expect(ex.up.cfg.Timeouts.Idle); err != nil {
+			return err
+		}
+		if err := l.conn.receive(); err == nil || ex.moved.Load() == moved || !isTimeout(err) {
+			return err
+		}
 	}
-	return l.conn.receive()
 }
 
 // deliverCounted sends a body of which so many bytes are left.
@@ -180,7 +189,8 @@ func (ex *exchange) deliverCounted(left int64) error {
 			return nil
 		}
 		l.in.use(len(piece))
-		if left, err := ex.move(left); left == 0 || err != nil {
+		var err error
+		if left, err = ex.move(left); left == 0 || err != nil {
 			return err
 		}
 		l.in.wantsLarge = left > pieceSize && !ex.slow
@@ -313,6 +323,14 @@ func (ex *exchange) passed(n int64, err error) error {
 func (ex *exchange) lost(err error) error {
 	if ended := ex.ended(); ended != nil {
 		return ended
+	}
+	if ex.body != nil {
+		if stalled := ex.stall(); stalled != nil {
+			return stalled
+		}
+		if bad := ex.body.fault(); bad != nil {
+			return bad
+		}
 	}
 	switch {
 	case isTimeout(err):

@@ -24,12 +24,14 @@ type exchange struct {
 	start  time.Time
 	report Report
 
-	client context.Context // of the request as it came
-	body   *requestBody    // nil if the request has no body
-	line   line            // to a server, for plain requests
-	writes *writeWatch     // over the client; nil = nothing that could wait was written yet
-	stride int             // in which its bytes are written
-	slow   bool            // the client let the last write wait
+	client  context.Context // of the request as it came
+	body    *requestBody    // nil if the request has no body; else content
+	content requestBody
+	upload  *upload     // of the body over the line; kept for the next exchange
+	line    line        // to a server, for plain requests
+	writes  *writeWatch // over the client; nil = nothing that could wait was written yet
+	stride  int         // in which its bytes are written
+	slow    bool        // the client let the last write wait
 
 	// shared says that net/http.Transport was used, which may hold on to the
 	// exchange for longer than it lasts. All below is for that.
@@ -60,6 +62,7 @@ type try struct {
 	stale   bool     // the connection had been idle before
 	late    bool     // the head of the answer did not come in time
 	attempt *attempt // of the Transport; nil = it was not used
+	verdict *verdict // on its failure, if that was found before; nil = not yet
 }
 
 // run carries the request over and the answer back.
@@ -71,7 +74,7 @@ func (ex *exchange) run() error {
 		return err
 	}
 	if answer == nil {
-		return ex.deliver()
+		return ex.conclude()
 	}
 	ex.report.FirstByte = time.Since(ex.start)
 	if answer.StatusCode == http.StatusSwitchingProtocols {
@@ -84,8 +87,9 @@ func (ex *exchange) run() error {
 func (ex *exchange) prepare() {
 	r := ex.out.Request
 	ex.client, ex.stride = r.Context(), firstStride
-	if r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0 {
-		ex.body = &requestBody{src: r.Body, length: r.ContentLength}
+	if hasBody(r) {
+		ex.body = &ex.content
+		ex.body.src, ex.body.length = r.Body, r.ContentLength
 		ex.body.expected = httpguts.HeaderValuesContainsToken(r.Header["Expect"], "100-continue")
 	}
 }
@@ -167,6 +171,10 @@ func (ex *exchange) forget() {
 	ex.w, ex.out, ex.client, ex.body = nil, nil, nil, nil
 	ex.start, ex.writes, ex.stride, ex.slow, ex.report = time.Time{}, nil, 0, false, Report{}
 	ex.line.forget()
+	ex.content = requestBody{}
+	if ex.upload != nil {
+		ex.forgetUpload()
+	}
 }
 
 // ended returns why the exchange was ended from outside, nil if it was not.
@@ -195,8 +203,9 @@ func (ex *exchange) obtain() (*http.Response, error) {
 			s.answered()
 			return answer, nil
 		}
-		cause := ex.cause(&t, err)
-		if ex.ended() != nil || !errors.Is(cause, ErrUnreachable) && !errors.Is(cause, ErrTimeout) {
+		v := ex.judge(&t, err)
+		cause := v.cause
+		if v.ended || !errors.Is(cause, ErrUnreachable) && !errors.Is(cause, ErrTimeout) {
 			return nil, cause // not for want of a server
 		}
 		if !t.began {
@@ -219,9 +228,8 @@ func (ex *exchange) obtain() (*http.Response, error) {
 func (ex *exchange) try(s *server) (*http.Response, try, error) {
 	if ex.isPlain(s) {
 		t, err := ex.converse(s)
-		if err == nil {
-			ex.report.FirstByte = time.Since(ex.start)
-			ex.line.now = ex.start.Add(ex.report.FirstByte)
+		if err == nil && ex.report.FirstByte == 0 {
+			ex.noteHead()
 		}
 		return nil, t, err
 	}
@@ -230,7 +238,13 @@ func (ex *exchange) try(s *server) (*http.Response, try, error) {
 	if err != nil {
 		a.cancel(nil)
 	}
-	return answer, try{a.began.Load(), a.stale.Load(), ex.late(a), a}, err
+	return answer, try{a.began.Load(), a.stale.Load(), ex.late(a), a, nil}, err
+}
+
+// noteHead notes when the head of the answer was there.
+func (ex *exchange) noteHead() {
+	ex.report.FirstByte = time.Since(ex.start)
+	ex.line.now = ex.start.Add(ex.report.FirstByte)
 }
 
 // inform passes an informational answer on, but for 100, which the client is
@@ -250,18 +264,33 @@ func (ex *exchange) inform(status int, h http.Header) {
 	maps.Copy(dst, kept)
 }
 
+// verdict says why an attempt failed, and whether the exchange was ended from
+// outside.
+type verdict struct {
+	cause error
+	ended bool
+}
+
+// judge gives the verdict on an attempt that failed.
+func (ex *exchange) judge(t *try, err error) verdict {
+	if t.verdict != nil {
+		return *t.verdict
+	}
+	return verdict{ex.cause(t, err), ex.ended() != nil}
+}
+
 // cause says why an attempt failed.
 func (ex *exchange) cause(t *try, err error) error {
 	if ended := ex.ended(); ended != nil {
 		return ended
 	}
+	if stalled := ex.stall(); stalled != nil {
+		return stalled // which may have ended the body
+	}
 	if ex.body != nil {
 		if bad := ex.body.fault(); bad != nil {
 			return bad
 		}
-	}
-	if stalled := ex.stall(); stalled != nil {
-		return stalled
 	}
 	switch {
 	case t.late:

@@ -19,17 +19,17 @@ import (
 var errSwitched = errors.New("switched to a protocol that nobody asked for")
 
 // isPlain reports whether a request can take a connection of our own: nothing
-// follows its head.
+// follows its head but a body of known length, for which no leave is asked.
 func (ex *exchange) isPlain(s *server) bool {
 	r := ex.out.Request
-	if ex.body != nil || ex.out.Upgrade != "" || s.url.Scheme != "http" || len(r.Header["Expect"]) > 0 {
+	if ex.out.Upgrade != "" || s.url.Scheme != "http" || len(r.Header["Expect"]) > 0 {
 		return false
 	}
-	switch r.Method {
-	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodDelete, "PROPFIND":
-		return httpguts.ValidHostHeader(r.Host) // or the Transport says what is wrong with it
+	if ex.body != nil && ex.body.length < 0 {
+		return false
 	}
-	return false
+	// Or the Transport says what is wrong with it.
+	return isToken(r.Method) && r.Method != http.MethodConnect && httpguts.ValidHostHeader(r.Host)
 }
 
 // line is an exchange's hold on a connection of our own.
@@ -101,6 +101,10 @@ func (ex *exchange) converse(s *server) (try, error) {
 	l.now = ex.start
 	if ex.report.Attempts > 1 {
 		l.now = time.Now()
+	}
+	if ex.body != nil {
+		err = ex.converseWithBody(s, &t)
+		return t, err
 	}
 	before := l.in.everything
 	if err = ex.ask(s, &t); err == nil {
@@ -214,7 +218,7 @@ func (ex *exchange) hangUp() {
 func (ex *exchange) giveBack() {
 	l := &ex.line
 	c := l.conn
-	if l.halt.letGo() != nil || !l.head.keep || l.vague {
+	if l.halt.letGo() != nil || !ex.bodySent() || !l.head.keep || l.vague {
 		ex.closeRead(c)
 		return
 	}

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 )
 
 // headerLine is a name with its values.
@@ -26,11 +27,35 @@ func appendHead(b []byte, out *Outgoing, host string) ([]byte, error) {
 	b = append(b, " HTTP/1.1\r\nHost: "...)
 	b = append(b, host...)
 	b = append(b, "\r\n"...)
+	if length := lengthOf(out.Request); length >= 0 {
+		b = append(b, "Content-Length: "...)
+		b = strconv.AppendInt(b, length, 10)
+		b = append(b, "\r\n"...)
+	}
 	var err error
 	if b, err = appendFields(b, out.Request.Header); err != nil {
 		return b, err
 	}
 	return append(b, "\r\n"...), nil
+}
+
+// lengthOf returns what Content-Length says, -1 = it is not sent. Without a
+// body it is sent with the methods that mostly have one (RFC 9110, 8.6).
+func lengthOf(r *http.Request) int64 {
+	if hasBody(r) {
+		return r.ContentLength
+	}
+	switch r.Method {
+	case http.MethodPost, http.MethodPut, http.MethodPatch:
+		return 0
+	}
+	return -1
+}
+
+// hasBody reports whether something follows the head; a length of -1 is not
+// known.
+func hasBody(r *http.Request) bool {
+	return r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0
 }
 
 // appendFields appends the fields of h in the order of their names.
@@ -141,8 +166,7 @@ func nameKey(s string) uint64 {
 }
 
 // isFraming reports whether a header says where a request goes or how long it
-// is. That is for whoever writes the request to say, and a plain one has no
-// body.
+// is. That is for whoever writes the request to say.
 func isFraming(name string) bool {
 	switch name {
 	case "Host", "Content-Length", "Transfer-Encoding", "Trailer":

@@ -71,7 +71,10 @@ func TestTargetThatNetURLWouldChangeGoesInAbsoluteForm(t *testing.T) {
 		{"//\xff", "", server},
 	} {
 		t.Run(row.target, func(t *testing.T) {
-			if err := forwardTarget(t, up, http.MethodPost, row.target, row.host); err != nil {
+			// What expects something goes through net/http.
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", nil)
+			r.Host, r.Header["Expect"] = row.host, []string{"100-continue"}
+			if _, err := up.Forward(httptest.NewRecorder(), &upstream.Outgoing{Request: r, Target: row.target}); err != nil {
 				t.Fatalf("Forward: %v", err)
 			}
 			got := <-lines

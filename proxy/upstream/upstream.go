@@ -58,6 +58,7 @@ type Upstream struct {
 	servers []*server
 	turn    atomic.Uint64 // of the round robin
 	folder  *folder.Handler
+	began   time.Time
 
 	exchanges sync.Pool // of *exchange, for use again
 
@@ -76,7 +77,7 @@ func New(cfg Config, observe Observer) (*Upstream, error) {
 type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
 
 func newUpstream(cfg Config, observe Observer, dial dialFunc) (*Upstream, error) {
-	u := &Upstream{cfg: cfg, observe: observe}
+	u := &Upstream{cfg: cfg, observe: observe, began: time.Now()}
 	if len(cfg.URLs) == 0 {
 		return nil, fmt.Errorf("upstream %s: no urls", cfg.Name)
 	}
@@ -195,7 +196,7 @@ type Report struct {
 // begun: the caller must abort the client's connection, for instance by
 // panic(http.ErrAbortHandler), so that nobody takes it for complete.
 func (u *Upstream) Forward(w http.ResponseWriter, out *Outgoing) (Report, error) {
-	start := time.Now()
+	start := u.now()
 	var (
 		report Report
 		err    = checkTarget(out.Target)
@@ -213,6 +214,10 @@ func (u *Upstream) Forward(w http.ResponseWriter, out *Outgoing) (Report, error)
 	}
 	return report, err
 }
+
+// now is the time by Go's monotonic clock alone: it does not ask for that of the
+// day, as time.Now does too.
+func (u *Upstream) now() time.Time { return u.began.Add(time.Since(u.began)) }
 
 // exchange lets an exchange, which may have been another's before, do it.
 func (u *Upstream) exchange(w http.ResponseWriter, out *Outgoing, start time.Time) (Report, error) {

@@ -115,6 +115,8 @@ type plainConn struct {
 	net.Conn
 	raw       syscall.RawConn       // nil = not a socket, like a pipe of a test
 	turn      func(fd uintptr) bool // a method of this connection, bound once
+	push      func(fd uintptr) bool // likewise
+	out       outbox                // of the body that is being sent
 	stage     wireStage
 	letter    *letter // what is to be sent; nil = nothing
 	in        *inbox  // of the exchange that has the connection

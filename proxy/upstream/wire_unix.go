@@ -17,7 +17,7 @@ func (c *plainConn) bindTurn() {
 		return
 	}
 	if raw, err := socket.SyscallConn(); err == nil {
-		c.raw, c.turn = raw, c.makeTurn
+		c.raw, c.turn, c.push = raw, c.makeTurn, c.makePush
 	}
 }
 
@@ -35,6 +35,9 @@ func (c *plainConn) makeTurn(fd uintptr) bool {
 		}
 		c.stage = wireSend
 	}
+	if c.stage == wireSend && c.letter == nil {
+		return true
+	}
 	if c.stage == wireSend {
 		c.stage = wireReceive
 		return c.send(socket)
@@ -44,6 +47,12 @@ func (c *plainConn) makeTurn(fd uintptr) bool {
 		c.err = errHeadTooLarge
 		return true
 	}
+	return c.take(socket, room)
+}
+
+// take receives what is there. It reports false if that is nothing, and more
+// may come.
+func (c *plainConn) take(socket int, room []byte) bool {
 	n, err := unix.Read(socket, room)
 	for err == unix.EINTR {
 		n, err = unix.Read(socket, room)

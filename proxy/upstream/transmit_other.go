@@ -1,0 +1,6 @@
+//go:build !unix
+
+package upstream
+
+// takesMore cannot be told.
+func (c *plainConn) takesMore() bool { return true }
