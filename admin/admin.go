@@ -10,6 +10,7 @@ import (
 	"io"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -66,7 +67,7 @@ func (c Config) Validate(report func(path, message string)) {
 	}
 }
 
-// Deps is what the management needs. All fields must be set.
+// Deps is what the management needs. All fields but the last two must be set.
 type Deps struct {
 	Tokens    *tokens.Service
 	Callers   *caller.Callers
@@ -85,6 +86,10 @@ type Deps struct {
 	Derive       func(text string) [32]byte
 	Random       io.Reader
 	HashPassword func(tokens.Secret) (tokens.Secret, error)
+
+	// Where several gateways share the tokens; nil = this is the only one.
+	Revision   func() uint64                          // of the tokens that this gateway has
+	Everywhere func(ctx context.Context) (int, error) // see management.API
 }
 
 // Admin is the management. Make one with New.
@@ -155,6 +160,7 @@ func (a *Admin) register(e *echo.Echo, tokenPath string) {
 	(&management.API{
 		Host: host, Check: a.deps.Check, Derive: a.deps.Derive, Random: a.deps.Random,
 		Users: a.deps.Users, UserChanged: a.userChanged, HashPassword: a.deps.HashPassword,
+		Everywhere: a.deps.Everywhere,
 	}).Register(e)
 	e.RouteNotFound("/_admin/api/*", func(echo.Context) error { return contentgateway.ErrNotFound })
 	if a.serves(tokens.FileRepository) {
@@ -227,6 +233,9 @@ func (a *Admin) identify(c echo.Context) (caller.Caller, error) {
 // presents returns who stands behind the credential of a request.
 func (a *Admin) presents(c echo.Context) (caller.Caller, error) {
 	r := c.Request()
+	if err := a.deps.Callers.Await(r); err != nil {
+		return caller.Caller{}, err
+	}
 	cred, err := caller.Parser{Cookie: a.settings.Load().Cookie.Name}.Of(r, caller.AllForms)
 	if err != nil {
 		return caller.Caller{Form: cred.Form}, err
@@ -324,10 +333,23 @@ func (a *Admin) origin(c echo.Context) caller.Origin {
 // issued and ended keep account of what was done, apart from the requests.
 func (a *Admin) issued(c echo.Context, t *tokens.Token) {
 	a.deps.Metrics.TokenIssued(string(t.API))
+	a.mark(c)
 	a.audit(c, "token issued", t.Creator, t)
 }
 
+// storeRevision is the header of an answer that says how new the tokens are
+// that this gateway has when something was done: caller.MinRevision of another
+// request.
+const storeRevision = "Gateway-Store-Revision"
+
+func (a *Admin) mark(c echo.Context) {
+	if a.deps.Revision != nil {
+		c.Response().Header().Set(storeRevision, strconv.FormatUint(a.deps.Revision(), 10))
+	}
+}
+
 func (a *Admin) changed(c echo.Context, t *tokens.Token) {
+	a.mark(c)
 	who, _ := c.Get(callerKey).(caller.Caller)
 	actor := ""
 	if who.User != nil {
@@ -338,10 +360,12 @@ func (a *Admin) changed(c echo.Context, t *tokens.Token) {
 
 func (a *Admin) ended(c echo.Context, t *tokens.Token) {
 	a.deps.Metrics.TokenEnded(string(t.API), "revoked")
+	a.mark(c)
 	a.audit(c, "token revoked", t.Revoked.By, t)
 }
 
 func (a *Admin) userChanged(c echo.Context, event, name string) {
+	a.mark(c)
 	who, _ := c.Get(callerKey).(caller.Caller)
 	actor := ""
 	if who.User != nil {

@@ -34,11 +34,15 @@ type refusal struct {
 const (
 	notAccepted = "the credential is missing or not accepted"
 	notAllowed  = "not allowed"
+	stale       = "this gateway cannot prove at the moment that its tokens are fresh, and changes nothing"
 )
 
 // aboutCaller are the refusals of a credential.
 var aboutCaller = [...]refusal{
 	{caller.ErrAmbiguous, "ambiguous_credentials", http.StatusBadRequest, ""},
+	{caller.ErrRevision, "bad_revision", http.StatusBadRequest, ""},
+	{caller.ErrNotHereYet, "revision_not_here", http.StatusPreconditionFailed, "the revision of Gateway-Min-Revision has not come to this gateway yet"},
+	{tokens.ErrStale, "store_stale", http.StatusServiceUnavailable, stale},
 	{tokens.ErrExpired, "expired", http.StatusUnauthorized, notAccepted},
 	{tokens.ErrRevoked, "revoked", http.StatusUnauthorized, notAccepted},
 	{tokens.ErrOwnerGone, "owner_gone", http.StatusUnauthorized, notAccepted},
@@ -59,6 +63,7 @@ var aboutCaller = [...]refusal{
 
 // aboutRequest are the refusals of what is asked for.
 var aboutRequest = [...]refusal{
+	{tokens.ErrStale, "store_stale", http.StatusServiceUnavailable, stale},
 	{tokens.ErrAnonymous, "no_credential", http.StatusUnauthorized, notAccepted},
 	{tokens.ErrOtherTenant, "other_tenant", http.StatusForbidden, notAllowed},
 	{tokens.ErrOutOfScope, "out_of_scope", http.StatusForbidden, notAllowed},

@@ -2,6 +2,7 @@ package metrics_test
 
 import (
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -195,6 +196,33 @@ func TestCacheIsAskedOnEachScrape(t *testing.T) {
 	wantValue(t, reg, "tollgate_token_cache_evictions_total", "8")
 	m.WatchCache(nil)
 	wantAbsent(t, reg, "tollgate_token_cache_tokens")
+}
+
+func TestReplicaIsAskedOnEachScrape(t *testing.T) {
+	m, reg := fresh(t)
+	wantAbsent(t, reg, "tollgate_replica_fresh")
+	shown := metrics.Replica{Applied: 7, Head: 9, Fresh: true, Staleness: 1500 * time.Millisecond, Diverged: 3, Loads: 2, LastLoaded: 2 * time.Second}
+	m.WatchReplica(func() metrics.Replica { return shown })
+	for series, want := range map[string]string{
+		"applied_revision": "7", "lag_revisions": "2", "fresh": "1", "serving_stale": "0", "staleness_seconds": "1.5",
+		"divergence_total": "3", "loads_total": "2", "last_load_seconds": "2",
+	} {
+		wantValue(t, reg, "tollgate_replica_"+series, want)
+	}
+	shown = metrics.Replica{Applied: 9, Head: 7, OnCredit: true}
+	for series, want := range map[string]string{"lag_revisions": "0", "fresh": "0", "serving_stale": "1"} {
+		wantValue(t, reg, "tollgate_replica_"+series, want)
+	}
+	m.WatchReplica(nil)
+	wantAbsent(t, reg, "tollgate_replica_fresh")
+}
+
+func TestEngineOperationsAreCountedByHowTheyEnd(t *testing.T) {
+	m, reg := fresh(t)
+	m.EngineOperation("put", time.Millisecond, nil)
+	m.EngineOperation("put", time.Millisecond, io.EOF)
+	wantValue(t, reg, `tollgate_engine_operation_duration_seconds_count{op="put"}`, "2")
+	wantValue(t, reg, `tollgate_engine_errors_total{op="put"}`, "1")
 }
 
 func TestReloadsAreShown(t *testing.T) {

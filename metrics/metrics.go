@@ -54,6 +54,10 @@ type Metrics struct {
 	store        storeCollector
 	cache        cacheCollector
 
+	replica       replicaCollector
+	engineLatency children[string, prometheus.Observer]
+	engineErrors  children[string, prometheus.Counter]
+
 	upstreams upstreamSet
 	settings  settings
 }
@@ -70,6 +74,7 @@ func New(reg prometheus.Registerer, build Build) *Metrics {
 	m.addDecisions(f)
 	m.addStore(f)
 	m.addCache(f)
+	m.addReplica(f)
 	m.upstreams.add(f)
 	m.settings.add(f)
 	return m

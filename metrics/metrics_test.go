@@ -45,6 +45,8 @@ func everything(m *metrics.Metrics) {
 		func() (int, int, int) { return 4, 5, 6 },
 		func() (int64, int64) { return 1 << 20, 2 << 20 })
 	m.WatchCache(func() metrics.Cache { return metrics.Cache{Tokens: 1, Bytes: 2, Misses: 3, Evictions: 4} })
+	m.WatchReplica(func() metrics.Replica { return metrics.Replica{Applied: 1, Head: 2} })
+	m.EngineOperation("put", time.Millisecond, io.EOF)
 	m.SetUpstreams(map[string][]string{"storage": {"http://127.0.0.1:9000"}})
 	m.ServerHealthy("storage", "http://127.0.0.1:9000")
 	m.Upstream("storage").Answered(200, time.Millisecond)
@@ -212,8 +214,8 @@ func TestNativeHistogramsReachScrapersThatAskForThem(t *testing.T) {
 			t.Errorf("%s has no classic buckets", f.GetName())
 		}
 	}
-	if seen != 3 {
-		t.Errorf("%d histograms seen, want 3", seen)
+	if seen != 4 {
+		t.Errorf("%d histograms seen, want 4", seen)
 	}
 }
 

@@ -39,7 +39,11 @@ func (s *Service) Issue(ctx context.Context, o Order) (Issued, error) {
 		return Issued{}, err
 	}
 	if o.Again != "" || o.Most > 0 {
-		defer s.byOwner.hold(t.Owner)()
+		var done func()
+		if ctx, done, err = s.turnOf(ctx, t.Owner); err != nil {
+			return Issued{}, fmt.Errorf("make token: %w", err)
+		}
+		defer done()
 	}
 	if o.Again != "" {
 		issued, err := s.repeated(ctx, o, t)

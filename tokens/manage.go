@@ -170,7 +170,11 @@ func (s *Service) Change(ctx context.Context, m Manager, ref Secret, c Change) (
 		if err != nil {
 			return nil, err
 		}
-		defer s.byOwner.hold(t.Owner)()
+		var done func()
+		if ctx, done, err = s.turnOf(ctx, t.Owner); err != nil {
+			return nil, fmt.Errorf("change token: %w", err)
+		}
+		defer done()
 	}
 	for {
 		t, err := s.find(ctx, m, ref)

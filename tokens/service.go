@@ -92,12 +92,15 @@ type Service struct {
 	redact func(agent string) string // nil = nothing is redacted
 	config atomic.Pointer[Config]
 	used   *usages
+	fresh  func() error // nil = always
+	turn   Turn         // nil = nobody shares the store
 	// Who holds one of both holds the one of the owner first.
 	byOwner locks // where tokens are counted, or made once
 	byToken locks // where uses are counted
 }
 
-// Deps is what a Service works with. All fields but Redact must be set.
+// Deps is what a Service works with. All fields but Redact, Fresh and Turn must
+// be set.
 type Deps struct {
 	Store  Store
 	Usage  UsageStore
@@ -108,13 +111,18 @@ type Deps struct {
 	// Redact takes out of a user agent what must not be kept, as somebody may
 	// have put a token there; nil = nothing is.
 	Redact func(agent string) string
+	// Fresh is nil as long as what is known of users is fresh, or ErrStale; nil
+	// = it always is. Of tokens the store says so itself.
+	Fresh func() error
+	// Turn is needed where others share the store; nil = nobody does.
+	Turn Turn
 }
 
 // NewService returns a service on a store.
 func NewService(d Deps, c Config) *Service {
 	s := &Service{
 		store: d.Store, usage: d.Usage, sealer: d.Sealer, users: d.Users,
-		now: d.Now, random: d.Random, redact: d.Redact, used: newUsages(),
+		now: d.Now, random: d.Random, redact: d.Redact, fresh: d.Fresh, turn: d.Turn, used: newUsages(),
 	}
 	s.Configure(c)
 	return s
@@ -122,6 +130,15 @@ func NewService(d Deps, c Config) *Service {
 
 // Configure puts another configuration in force, for what comes after.
 func (s *Service) Configure(c Config) { s.config.Store(&c) }
+
+// Fresh says whether what is known of users can be decided by: ErrStale if not.
+// Who comes with a token need not ask, since the store does.
+func (s *Service) Fresh() error {
+	if s.fresh == nil {
+		return nil
+	}
+	return s.fresh()
+}
 
 // Now returns the time of the service.
 func (s *Service) Now() time.Time { return s.now() }
@@ -178,6 +195,9 @@ func (s *Service) Again(ctx context.Context, old Subject) (Subject, error) {
 	if old.Token == nil {
 		if old.User == nil {
 			return old, nil
+		}
+		if err := s.Fresh(); err != nil {
+			return Subject{}, err
 		}
 		u, ok := s.users(old.User.Name)
 		if !ok {

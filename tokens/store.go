@@ -20,6 +20,12 @@ var (
 	ErrStoreFull = errors.New("token store is full")
 	// ErrStoreClosed: the store was closed.
 	ErrStoreClosed = errors.New("token store is closed")
+	// ErrStale: several gateways share the tokens, and this one cannot prove
+	// that it knows the newest ones. Nothing is decided until it can.
+	ErrStale = errors.New("this gateway cannot prove that its tokens are fresh")
+	// ErrEngine: what several gateways share their tokens in did not answer or
+	// cannot write now.
+	ErrEngine = errors.New("shared token store does not answer")
 	// ErrBadCursor: the cursor is none that List gave.
 	ErrBadCursor = errors.New("bad cursor")
 )

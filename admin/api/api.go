@@ -84,6 +84,9 @@ const (
 	ReasonTooLarge  = "body_too_large" // 413
 	ReasonMediaType = "media_type"     // 415: the body is not JSON
 	ReasonChanged   = "changed"        // 412: If-Match does not hold
+	// ReasonNotEverywhere is 503: it is done, but not known to hold on every
+	// gateway.
+	ReasonNotEverywhere = "not_everywhere"
 )
 
 // Error returns the sentence.
@@ -120,5 +123,5 @@ func ShapeOf(c echo.Context) Shape {
 
 // Reasons returns every reason that an Error can have.
 func Reasons() []string {
-	return []string{ReasonInvalid, ReasonNotFound, ReasonConflict, ReasonTooLarge, ReasonMediaType, ReasonChanged}
+	return []string{ReasonInvalid, ReasonNotFound, ReasonConflict, ReasonTooLarge, ReasonMediaType, ReasonChanged, ReasonNotEverywhere}
 }

@@ -30,7 +30,8 @@ const (
 // headerTokenID names a new token in the answer that made it.
 const headerTokenID = "Gateway-Token-Id" // #nosec G101 -- the name of a header
 
-// API is the management API on one gateway. All fields must be set.
+// API is the management API on one gateway. All fields but Everywhere must be
+// set.
 type API struct {
 	api.Host
 	// Check decides about a described request as the proxy would. It changes
@@ -46,6 +47,9 @@ type API struct {
 	Users *accounts.Registry
 	// UserChanged is told of every change of a user, once that is durable.
 	UserChanged func(c echo.Context, event, name string)
+	// Everywhere returns how many gateways are alive, all of which have what
+	// this one has done; nil = there is this one alone.
+	Everywhere func(ctx context.Context) (gateways int, err error)
 	// HashPassword returns the hash under which a password is kept.
 	HashPassword func(tokens.Secret) (tokens.Secret, error)
 }
@@ -93,7 +97,10 @@ func (a *API) identify(c echo.Context, known ...string) (caller.Caller, argument
 	}
 	query.Del("_token") // a credential, which is not for here
 	args := arguments(query)
-	return who, args, args.check(known)
+	if err := args.check(known); err != nil {
+		return who, args, err
+	}
+	return who, args, checkWait(args)
 }
 
 // manager is who asks, as this API has him.

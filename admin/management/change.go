@@ -45,7 +45,7 @@ type alteration struct {
 // change enables or disables a token or gives it another end. An expired one
 // comes back with an end that lies ahead.
 func (a *API) change(c echo.Context) error {
-	who, _, err := a.identify(c)
+	who, _, err := a.identify(c, argWait)
 	if err != nil {
 		return err
 	}
@@ -73,12 +73,15 @@ func (a *API) change(c echo.Context) error {
 		return err
 	}
 	a.Changed(c, t)
+	if err := a.everywhere(c); err != nil {
+		return err
+	}
 	return a.answer(c, t)
 }
 
 // end revokes a token.
 func (a *API) end(c echo.Context) error {
-	who, _, err := a.identify(c)
+	who, _, err := a.identify(c, argWait)
 	if err != nil {
 		return err
 	}
@@ -91,6 +94,9 @@ func (a *API) end(c echo.Context) error {
 		return err
 	}
 	a.Ended(c, t)
+	if err := a.everywhere(c); err != nil {
+		return err
+	}
 	return c.NoContent(http.StatusNoContent)
 }
 
@@ -164,7 +170,7 @@ func (s *selection) filter(a *API, who caller.Caller) (tokens.Filter, error) {
 // endAll revokes what a filter selects: without an owner everybody's to who may
 // revoke them, else one's own.
 func (a *API) endAll(c echo.Context) error {
-	who, _, err := a.identify(c)
+	who, _, err := a.identify(c, argWait)
 	if err != nil {
 		return err
 	}
@@ -181,6 +187,9 @@ func (a *API) endAll(c echo.Context) error {
 	}
 	n, err := a.Tokens.RevokeAll(c.Request().Context(), a.manager(who), f, func(t *tokens.Token) { a.Ended(c, t) })
 	if err != nil {
+		return err
+	}
+	if err := a.everywhere(c); err != nil {
 		return err
 	}
 	return c.JSON(http.StatusOK, struct {

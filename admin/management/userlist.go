@@ -110,8 +110,11 @@ func isSelf(who caller.Caller, name string) bool {
 	return who.User.Name == name && (who.Token == nil || !who.Token.Narrowed())
 }
 
-// answerUser shows a user as he is now.
+// answerUser shows a user as he is now, once everybody has him who should.
 func (a *API) answerUser(c echo.Context, status int, name string) error {
+	if err := a.everywhere(c); err != nil {
+		return err
+	}
 	u, ok := a.Directory().Account(name)
 	if !ok { // somebody removed him meanwhile
 		return failed(accounts.ErrNoSuchUser)

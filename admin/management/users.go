@@ -32,7 +32,7 @@ func mayMake(me, was, will tokens.User) error {
 // changer returns who asks, and what is left of him, as far as he may change
 // users.
 func (a *API) changer(c echo.Context) (caller.Caller, tokens.User, error) {
-	who, _, err := a.identify(c)
+	who, _, err := a.identify(c, argWait)
 	if err != nil {
 		return who, tokens.User{}, err
 	}
@@ -216,6 +216,9 @@ func (a *API) removeUser(c echo.Context) error {
 		return failed(err)
 	}
 	a.UserChanged(c, "user removed", u.Name)
+	if err := a.everywhere(c); err != nil {
+		return err
+	}
 	return c.NoContent(http.StatusNoContent)
 }
 
@@ -239,6 +242,9 @@ func (a *API) removeCredentials(c echo.Context) error {
 	}
 	a.UserChanged(c, "credentials of user removed", u.Name)
 	if err := a.endTokens(c, who, u.Name); err != nil {
+		return err
+	}
+	if err := a.everywhere(c); err != nil {
 		return err
 	}
 	return c.NoContent(http.StatusNoContent)

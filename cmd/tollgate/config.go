@@ -83,28 +83,6 @@ type Upstream struct {
 // SetDefaults gives an entry the defaults of an upstream.
 func (u *Upstream) SetDefaults() { u.Config = upstream.Default() }
 
-// Store says where tokens are kept: in the data directory alone, or in etcd.
-type Store struct {
-	Etcd         Etcd          `yaml:"etcd"`
-	MaxStaleness time.Duration `yaml:"max_staleness"`
-	StaleReads   string        `yaml:"stale_reads"`
-	MinFree      int64         `yaml:"min_free"`
-}
-
-// Etcd is the cluster that several gateways share.
-type Etcd struct {
-	Endpoints []string `yaml:"endpoints"`
-	Prefix    string   `yaml:"prefix"`
-	TLS       EtcdTLS  `yaml:"tls"`
-}
-
-// EtcdTLS is the client's side of TLS to etcd.
-type EtcdTLS struct {
-	CAFile   string `yaml:"ca_file"`
-	CertFile string `yaml:"cert_file"`
-	KeyFile  string `yaml:"key_file"`
-}
-
 // Default returns the configuration of a first run.
 func Default() Config {
 	return Config{
@@ -119,10 +97,8 @@ func Default() Config {
 			Config: tokens.Default(), Path: "/.TOKEN/", Cookie: caller.DefaultCookie(),
 			Admins: []string{"admin"}, MaxPerUser: 3,
 		},
-		S3: proxy.DefaultSigning(),
-		Store: Store{
-			Etcd: Etcd{Prefix: "/tollgate/"}, MaxStaleness: 5 * time.Second, StaleReads: "deny", MinFree: 256 << 20,
-		},
+		S3:    proxy.DefaultSigning(),
+		Store: DefaultStore(),
 	}
 }
 
@@ -212,6 +188,9 @@ func (c *Config) validate(report func(path, message string)) {
 	if c.Keys != "" && c.KeysFile != "" {
 		report("keys", "keys and keys_file are both given; accepted is one of them")
 	}
+	if c.Store.shared() && c.Keys == "" && c.KeysFile == "" {
+		report("keys_file", "several gateways share the tokens, so all need the same sealing keys; accepted is keys_file or keys")
+	}
 	if c.Keys != "" {
 		if _, err := keyring.Parse(c.Keys.Reveal()); err != nil {
 			report("keys", err.Error())
@@ -296,19 +275,4 @@ func (c *Config) exposes(dir string) bool {
 func isBelow(path, dir string) bool {
 	rel, err := filepath.Rel(dir, path)
 	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
-}
-
-func (s *Store) validate(report func(path, message string)) {
-	if len(s.Etcd.Endpoints) > 0 {
-		report("etcd.endpoints", "several gateways are not supported yet; accepted is an empty list")
-	}
-	if s.MaxStaleness <= 0 {
-		report("max_staleness", "accepted is more than 0s")
-	}
-	if s.StaleReads != "deny" && !strings.HasPrefix(s.StaleReads, "allow_for:") {
-		report("stale_reads", fmt.Sprintf("read %q, accepted are deny and allow_for: DURATION", s.StaleReads))
-	}
-	if s.MinFree < 1<<20 {
-		report("min_free", "accepted are 1048576 bytes or more")
-	}
 }

@@ -65,10 +65,11 @@ func parseTime(flag, text string) (string, error) {
 	if err != nil && !strings.HasPrefix(text, "+") {
 		at, err = contentgateway.ParseExpiry(text, time.Time{})
 	}
-	if err != nil || at.IsZero() {
+	at = at.UTC()
+	if err != nil || at.IsZero() || at.Year() < 0 || at.Year() > 9999 { // RFC 3339 has four digits
 		return "", unreadable(flag, text, acceptedTimes)
 	}
-	return at.UTC().Format(time.RFC3339Nano), nil
+	return at.Format(time.RFC3339Nano), nil
 }
 
 // unreadable says what was read and what is accepted.

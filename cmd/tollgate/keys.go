@@ -10,6 +10,7 @@ import (
 
 	"tollgate/tokens"
 	"tollgate/tokens/badgerstore"
+	"tollgate/tokens/feed"
 	"tollgate/tokens/keyring"
 )
 
@@ -45,7 +46,8 @@ func exists(path string) bool {
 }
 
 type storeCommands struct {
-	Reseal resealCommand `cmd:"" help:"Seal all S3 secrets with the newest key. The gateway must be stopped."`
+	Migrate migrateCommand `cmd:"" help:"Copy tokens and users between the data directory and etcd. All gateways must be stopped."`
+	Reseal  resealCommand  `cmd:"" help:"Seal all S3 secrets with the newest key. The gateway must be stopped."`
 }
 
 type resealCommand struct{ configFlag }
@@ -60,6 +62,9 @@ func (r *resealCommand) Run(ctx context.Context, p Process) (err error) {
 	if err != nil {
 		return err
 	}
+	if c.Store.shared() {
+		return resealShared(ctx, p, c, ring)
+	}
 	store, err := badgerstore.Open(badgerstore.Config{Dir: storeDir(c), MinFree: uint64(c.Store.MinFree)}) // #nosec G115 -- validated
 	if err != nil {
 		return err
@@ -69,12 +74,38 @@ func (r *resealCommand) Run(ctx context.Context, p Process) (err error) {
 			err = closing
 		}
 	}()
-	return reseal(ctx, p, store, ring)
+	return reseal(ctx, p, ring, store.Put, func(visit func(*tokens.Token) error) error { return store.Each(ctx, visit) })
 }
 
-func reseal(ctx context.Context, p Process, store *badgerstore.Store, ring *keyring.Ring) error {
+// resealShared does so in etcd. Gateways may run meanwhile: a record that one
+// of them changes at that moment ends it, and the next call goes on.
+func resealShared(ctx context.Context, p Process, c Config, ring *keyring.Ring) (err error) {
+	e, err := openEngine(c)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, e.Close()) }()
+	return reseal(ctx, p, ring, e.Put, func(visit func(*tokens.Token) error) error {
+		_, err := e.Session().Snapshot(ctx, func(page []feed.Change) error {
+			for _, change := range page {
+				if change.Token == nil {
+					continue
+				}
+				if err := visit(change.Token); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		return err
+	})
+}
+
+type putToken func(ctx context.Context, t *tokens.Token) (revision uint64, err error)
+
+func reseal(ctx context.Context, p Process, ring *keyring.Ring, put putToken, each func(visit func(*tokens.Token) error) error) error {
 	moved := 0
-	err := store.Each(ctx, func(t *tokens.Token) error {
+	err := each(func(t *tokens.Token) error {
 		if !t.SigningOnly() || ring.Current(t.Secret) {
 			return nil
 		}
@@ -85,7 +116,7 @@ func reseal(ctx context.Context, p Process, store *badgerstore.Store, ring *keyr
 		if t.Secret, err = ring.Seal(secret, string(t.ID)); err != nil {
 			return fmt.Errorf("token %s: %w", t.ID, err)
 		}
-		if _, err := store.Put(ctx, t); err != nil {
+		if _, err := put(ctx, t); err != nil {
 			return fmt.Errorf("token %s: %w", t.ID, err)
 		}
 		moved++

@@ -163,7 +163,7 @@ func FuzzLanes(f *testing.F) {
 		stream = append(slices.Clone(stream), endOfStream...)
 		cuts := []int{int(min(one, two)), int(max(one, two))}
 		var first, second observation
-		for _, patience := range []time.Duration{300 * time.Millisecond, 3 * time.Second} {
+		for _, patience := range []time.Duration{300 * time.Millisecond, 3 * time.Second, 20 * time.Second} {
 			first, second = fast.observe(t, stream, cuts, patience), slow.observe(t, stream, cuts, patience)
 			if first == second {
 				return

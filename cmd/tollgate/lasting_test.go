@@ -76,7 +76,7 @@ func testRevocationCutsWhatLasts(t *testing.T, lane string) {
 			for err == nil {
 				_, err = read(buf)
 			}
-			if took := time.Since(revoked); took > 5*time.Second { // 1 s and what a busy machine takes
+			if took := time.Since(revoked); took > 20*time.Second { // 1 s and what a busy machine takes
 				t.Errorf("cut after %v", took)
 			}
 			if kind == "Download" && (errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF)) {
@@ -255,7 +255,7 @@ func testClientDisconnectEndsTheUpstreamRequest(t *testing.T, lane string) {
 	leave()
 	select {
 	case <-gone:
-	case <-time.After(5 * time.Second):
+	case <-time.After(30 * time.Second):
 		t.Error("the upstream request goes on")
 	}
 	waitFor(t, func() bool { return strings.Contains(g.err.String(), `"reason":"client_gone"`) })

@@ -16,6 +16,7 @@ import (
 
 	"tollgate/proxy"
 	"tollgate/proxy/lane"
+	"tollgate/tokens"
 )
 
 // The bounds of connections, against clients that are slow on purpose.
@@ -90,11 +91,14 @@ func (g *gatewayProcess) answerReady(w http.ResponseWriter, _ *http.Request) {
 		answerText(w, http.StatusServiceUnavailable, "starting or stopping")
 		return
 	}
-	if err := g.store.Healthy(); err != nil {
+	switch err := g.shelf.healthy(); {
+	case err == nil:
+		answerText(w, http.StatusOK, "ready")
+	case errors.Is(err, tokens.ErrStale):
+		answerText(w, http.StatusServiceUnavailable, "not fresh: "+err.Error())
+	default:
 		answerText(w, http.StatusServiceUnavailable, "the token store does not answer")
-		return
 	}
-	answerText(w, http.StatusOK, "ready")
 }
 
 func answerText(w http.ResponseWriter, status int, text string) {

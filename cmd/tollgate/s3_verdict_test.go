@@ -21,7 +21,7 @@ type s3State struct {
 // s3States makes a credential in every state.
 func (g *s3Gateway) s3States() []s3State {
 	g.t.Helper()
-	soon := time.Now().Add(3 * time.Second).UTC().Format("2006-01-02T15:04:05.000Z")
+	soon := time.Now().Add(5 * time.Second).UTC().Format("2006-01-02T15:04:05.000Z")
 	short := g.pair(john, hostOne, "X-User-Token-Expires-Meta", soon)
 	live, revoked, orphan := g.pair(john, hostOne), g.pair(john, hostOne), g.pair(jane, hostOne)
 	g.revoke(john, revoked.id)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"time"
@@ -174,14 +175,25 @@ func (g *gatewayProcess) startJobs(ctx context.Context, load func() (Config, err
 	g.job(func() { g.reloads(ctx, changed, load) })
 	g.job(func() { g.cleans(ctx) })
 	g.job(func() { g.flushes(ctx) })
+	if g.shelf.shared != nil {
+		g.job(func() { g.makeSharedFirstUser(ctx) })
+	}
 }
 
-// flushInterval is how often it is written down when and how tokens were used
-// last. What was gathered since is lost when the process dies.
-const flushInterval = 10 * time.Second
+// How often it is written down when and how tokens were used last: sharedFlush
+// where the writes are those of several gateways. What was gathered since is
+// lost when the process dies.
+const (
+	flushInterval = 10 * time.Second
+	sharedFlush   = time.Minute
+)
 
 func (g *gatewayProcess) flushes(ctx context.Context) {
-	tick := time.NewTicker(flushInterval)
+	interval := flushInterval
+	if g.shelf.shared != nil {
+		interval = sharedFlush - time.Duration(rand.Int64N(int64(sharedFlush/4))) // #nosec G404 -- so that not all write at once
+	}
+	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	var lost uint64
 	for {
@@ -221,6 +233,9 @@ const cleanInterval = time.Hour
 func (g *gatewayProcess) cleans(ctx context.Context) {
 	tick := time.NewTicker(cleanInterval)
 	defer tick.Stop()
+	if s := g.shelf.shared; s != nil && s.AwaitFresh(ctx) != nil {
+		return // it is being stopped
+	}
 	for {
 		n, err := g.tokens.Clean(ctx)
 		if err != nil && ctx.Err() == nil {

@@ -28,8 +28,6 @@ import (
 	"tollgate/proxy/upstream"
 	"tollgate/tokens"
 	"tollgate/tokens/accounts"
-	"tollgate/tokens/badgerstore"
-	"tollgate/tokens/cachestore"
 	"tollgate/tokens/keyring"
 )
 
@@ -41,8 +39,8 @@ type gatewayProcess struct {
 
 	registry   *prometheus.Registry
 	metrics    *metrics.Metrics
-	store      *badgerstore.Store
-	cache      *cachestore.Store // of its tokens
+	shelf      shelf
+	loadTook   atomic.Int64 // of the shared tokens, the last time, in nanoseconds
 	users      *accounts.Registry
 	tokens     *tokens.Service
 	maxPerUser atomic.Int64 // of the users' auth tokens
@@ -93,7 +91,7 @@ func start(ctx context.Context, c Config, p Process, risk risks) (_ *gatewayProc
 	if err != nil {
 		return nil, err
 	}
-	if err := g.openStore(c, risk); err != nil {
+	if err := g.openShelf(c, risk); err != nil {
 		return nil, err
 	}
 	if err := g.loadUsers(ctx, c); err != nil {
@@ -105,8 +103,10 @@ func start(ctx context.Context, c Config, p Process, risk risks) (_ *gatewayProc
 	if err := g.listen(ctx, c); err != nil {
 		return nil, err
 	}
-	if err := g.makeFirstUser(ctx); err != nil {
-		return nil, err
+	if !c.Store.shared() {
+		if err := g.makeFirstUser(ctx); err != nil {
+			return nil, err
+		}
 	}
 	g.metrics.ConfigLoaded(time.Now())
 	return g, nil
@@ -118,36 +118,6 @@ func logLevel(name string) (zapcore.Level, error) {
 		return level, fmt.Errorf("read %q, accepted are debug, info, warn and error", name)
 	}
 	return level, nil
-}
-
-// openStore opens the token store in the data directory.
-func (g *gatewayProcess) openStore(c Config, risk risks) error {
-	if err := makeDirs(c); err != nil {
-		return err
-	}
-	store, err := badgerstore.Open(badgerstore.Config{
-		Dir: storeDir(c), MinFree: uint64(c.Store.MinFree), AcceptRollback: risk.rollback, // #nosec G115 -- validated
-		Observe: g.observeStore,
-		Log:     func(line string) { g.log.Warn("badger", zap.String("says", line)) },
-	})
-	if err != nil {
-		return err
-	}
-	g.store = store
-	g.cache = cachestore.New(store, cachestore.Config{})
-	g.metrics.WatchStore(func() (int, int, int) { return store.Counts(time.Now()) }, store.Size)
-	g.metrics.WatchCache(func() metrics.Cache {
-		s := g.cache.Stats()
-		return metrics.Cache{Tokens: s.Tokens, Bytes: s.Bytes, Misses: s.Misses, Evictions: s.Evictions}
-	})
-	g.closers = append(g.closers, func() error {
-		g.metrics.WatchStore(nil, nil)
-		g.metrics.WatchCache(nil)
-		err := store.Close()
-		g.cache.Clear() // or it would go on answering
-		return err
-	})
-	return nil
 }
 
 // makeDirs makes the data directory, and the folder in it that is served when
@@ -167,10 +137,14 @@ func storeDir(c Config) string { return filepath.Join(c.DataDir, "tokens") }
 
 // assemble puts the parts together.
 func (g *gatewayProcess) assemble(ctx context.Context, c Config, ring *keyring.Ring, access *accesslog.Logger) error {
-	g.tokens = tokens.NewService(tokens.Deps{
-		Store: g.cache, Usage: g.store, Sealer: ring, Users: g.users.User, Now: time.Now, Random: rand.Reader,
+	deps := tokens.Deps{
+		Store: g.shelf.tokens, Usage: g.shelf.usage, Sealer: ring, Users: g.users.User, Now: time.Now, Random: rand.Reader,
 		Redact: accesslog.Redact,
-	}, c.Tokens.Config)
+	}
+	if s := g.shelf.shared; s != nil {
+		deps.Fresh, deps.Turn = s.Fresh, s.Turn
+	}
+	g.tokens = tokens.NewService(deps, c.Tokens.Config)
 	g.callers = &caller.Callers{
 		Tokens:    g.tokens,
 		Gate:      accounts.NewGate(time.Now, rand.Reader, accounts.DefaultLimits()),
@@ -183,13 +157,18 @@ func (g *gatewayProcess) assemble(ctx context.Context, c Config, ring *keyring.R
 	if err != nil {
 		return err
 	}
-	management, e := admin.New(admin.Deps{
+	managing := admin.Deps{
 		Tokens: g.tokens, Callers: g.callers, Directory: g.users.Directory,
 		Metrics: g.metrics, Log: access, Audit: g.log.Named("audit"), Now: time.Now,
 		RemoveCredentials: g.users.RemoveCredentials, MaxPerUser: func() int { return int(g.maxPerUser.Load()) },
 		Users: g.users, Check: g.check, Derive: ring.Derive, Random: rand.Reader,
 		HashPassword: hashing(),
-	}, c.Config, c.Tokens.Path, settings)
+	}
+	if s := g.shelf.shared; s != nil {
+		g.callers.Revision = s.Await
+		managing.Revision, managing.Everywhere = s.Revision, s.Everywhere
+	}
+	management, e := admin.New(managing, c.Config, c.Tokens.Path, settings)
 	g.admin = management
 	rules, upstreams, err := g.newRules(c, nil)
 	if err != nil {

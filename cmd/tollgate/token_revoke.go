@@ -14,6 +14,7 @@ type tokenRevokeCommand struct {
 	placeFlags
 	AllStale string   `help:"Those not used for so long, like 90d." placeholder:"SPAN" xor:"stale" aliases:"stale"`
 	All      bool     `help:"All that one may revoke."`
+	Wait     bool     `help:"Return when every gateway that is alive has it, where several share the tokens."`
 	Yes      bool     `help:"Do not ask before tokens are revoked that were not named."`
 	IDs      []string `arg:"" optional:"" name:"id" help:"Public ids, or access keys."`
 }
@@ -75,8 +76,17 @@ func (t *tokenRevokeCommand) one(ctx context.Context, c *client, id string) erro
 			return err
 		}
 	}
-	_, err := c.do(ctx, call{method: http.MethodDelete, path: tokenPathOf(id)})
+	_, err := c.do(ctx, call{method: http.MethodDelete, path: tokenPathOf(id) + t.waiting()})
 	return err
+}
+
+// waiting returns the query of a request that is answered when it holds
+// everywhere.
+func (t *tokenRevokeCommand) waiting() string {
+	if t.Wait {
+		return "?wait=true"
+	}
+	return ""
 }
 
 // selected ends what the flags select, after it was asked for again.
@@ -98,7 +108,7 @@ func (t *tokenRevokeCommand) selected(ctx context.Context, p Process) error {
 		return err
 	}
 	var done revocation
-	raw, err := c.ask(ctx, call{method: http.MethodPost, path: tokensPath + "/revoke", body: body}, &done)
+	raw, err := c.ask(ctx, call{method: http.MethodPost, path: tokensPath + "/revoke" + t.waiting(), body: body}, &done)
 	if err != nil {
 		return err
 	}

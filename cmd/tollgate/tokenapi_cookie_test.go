@@ -53,7 +53,7 @@ func TestTokenAPICookieConfiguration(t *testing.T) {
 			g.write(s.configuration())
 			g.hangUp <- os.Interrupt
 			got := ""
-			for deadline := time.Now().Add(5 * time.Second); got != row.want && time.Now().Before(deadline); {
+			for deadline := time.Now().Add(30 * time.Second); got != row.want && time.Now().Before(deadline); {
 				got = g.setCookie(nil)
 			}
 			if got != row.want {

@@ -160,10 +160,10 @@ func find(t *testing.T, list answer, name, value string) string {
 // moment that it ends.
 func TestTokenAPIListsForgetExpired(t *testing.T) {
 	g := startGateway(t, setup{})
-	end := time.Now().Add(3 * time.Second).UTC()
+	end := time.Now().Add(5 * time.Second).UTC()
 	short := g.manage(john, tenantPath, headers("X-User-Token-Expires-Meta", end.Format("2006-01-02T15:04:05.000Z")))
 	stays := g.manage(john, tenantPath, nil)
-	if ids := g.listedIDs(john, tenantPath); len(ids) != 2 {
+	if ids := g.listedIDs(john, tenantPath); len(ids) != 2 && time.Now().Before(end) { // a busy machine can be late
 		t.Fatalf("before: %v", ids)
 	}
 	waitFor(t, func() bool { return g.do(ask{target: tokenPath + short.ID, user: john}).status == 404 })

@@ -14,7 +14,10 @@ const firstUser = "admin"
 
 // loadUsers reads the users that are kept in the store.
 func (g *gatewayProcess) loadUsers(ctx context.Context, c Config) error {
-	registry, err := accounts.NewRegistry(ctx, g.store.Users(), c.Accounts, c.Tokens.Admins)
+	if g.users != nil { // the store brings them
+		return nil
+	}
+	registry, err := accounts.NewRegistry(ctx, g.shelf.records, c.Accounts, c.Tokens.Admins)
 	if err != nil {
 		return err
 	}

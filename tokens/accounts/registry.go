@@ -43,7 +43,12 @@ type Registry struct {
 	records Records
 	current atomic.Pointer[Directory]
 
-	mu     sync.Mutex // guards all below, and is held while records are written
+	changing sync.Mutex // held by who changes something, while records are written
+	turn     tokens.Turn
+
+	// mu guards all below. Who is changing holds it no longer than to look and
+	// to put in force: what others wrote comes in while he waits for a write.
+	mu     sync.Mutex
 	cfg    Config
 	admins []string
 	stored map[string]Stored
@@ -61,14 +66,9 @@ func NewRegistry(ctx context.Context, records Records, cfg Config, admins []stri
 	}
 	r := &Registry{records: records, cfg: cfg, admins: admins, stored: make(map[string]Stored, len(all))}
 	for name, record := range all {
-		s, err := DecodeStored(record)
-		if err == nil && s.Name != name {
-			err = fmt.Errorf("it is that of %q", s.Name)
+		if r.stored[name], err = storedOf(name, record); err != nil {
+			return nil, err
 		}
-		if err != nil {
-			return nil, fmt.Errorf("read user %q: %w", name, err)
-		}
-		r.stored[name] = s
 	}
 	r.rebuild()
 	return r, nil
@@ -91,6 +91,8 @@ func (r *Registry) Unused() bool {
 // Configure puts another valid configuration in force, neither of whose parts
 // may be changed afterwards. What is kept in the store stays as it is.
 func (r *Registry) Configure(cfg Config, admins []string) {
+	r.changing.Lock()
+	defer r.changing.Unlock()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.cfg, r.admins = cfg, admins
@@ -113,8 +115,11 @@ func (r *Registry) Vacant(ask func(ctx context.Context, name string) error) {
 // from the file (Delete forgets it), an *tokens.InvalidError, what Vacant's
 // function says and what the store says when it fails.
 func (r *Registry) Create(ctx context.Context, s Stored) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	ctx, done, err := r.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
 	if _, kept := r.stored[s.Name]; kept || r.configured(s.Name) != nil {
 		return ErrUserExists
 	}
@@ -123,7 +128,8 @@ func (r *Registry) Create(ctx context.Context, s Stored) error {
 		return err
 	}
 	if r.vacant != nil {
-		if err := r.vacant(ctx, s.Name); err != nil {
+		ask := r.vacant
+		if err := r.aside(func() error { return ask(ctx, s.Name) }); err != nil {
 			return err
 		}
 	}
@@ -136,8 +142,11 @@ func (r *Registry) Create(ctx context.Context, s Stored) error {
 // errors are ErrNoSuchUser, ErrConfigured, an *tokens.InvalidError and what
 // the store says when it fails.
 func (r *Registry) Change(ctx context.Context, name string, change func(*Stored) error) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	ctx, done, err := r.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
 	old, err := r.own(name)
 	if err != nil {
 		return err
@@ -158,19 +167,24 @@ func (r *Registry) Change(ctx context.Context, name string, change func(*Stored)
 // see Vacant for what becomes of them when the name is taken again. The errors
 // are ErrNoSuchUser, ErrConfigured and what the store says when it fails.
 func (r *Registry) Delete(ctx context.Context, name string) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	ctx, done, err := r.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
 	if r.configured(name) != nil {
 		return ErrConfigured
 	}
 	if _, kept := r.stored[name]; !kept {
 		return ErrNoSuchUser
 	}
-	if err := r.records.Delete(ctx, name); err != nil {
+	if err := r.aside(func() error { return r.records.Delete(ctx, name) }); err != nil {
 		return fmt.Errorf("delete user: %w", err)
 	}
-	delete(r.stored, name)
-	r.rebuild()
+	if r.turn == nil {
+		delete(r.stored, name)
+		r.rebuild()
+	}
 	return nil
 }
 
@@ -203,8 +217,11 @@ func (r *Registry) SetDisabled(ctx context.Context, name string, mark tokens.Mar
 // amend changes what may be changed of users of both kinds; u is the file's
 // entry, nil = it has none.
 func (r *Registry) amend(ctx context.Context, name string, change func(s *Stored, u *UserConfig)) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	ctx, done, err := r.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
 	u := r.configured(name)
 	s, kept := r.stored[name]
 	switch {
@@ -218,6 +235,32 @@ func (r *Registry) amend(ctx context.Context, name string, change func(s *Stored
 		return nil // nothing of the file's entry is overridden
 	}
 	return r.put(ctx, s)
+}
+
+// begin waits for its turn to change something and locks what is known. done
+// ends both.
+func (r *Registry) begin(ctx context.Context) (_ context.Context, done func(), err error) {
+	r.changing.Lock()
+	end := func() {}
+	if r.turn != nil {
+		if ctx, end, err = r.turn(ctx, "users"); err != nil {
+			r.changing.Unlock()
+			return nil, nil, fmt.Errorf("change user: %w", err)
+		}
+	}
+	r.mu.Lock()
+	return ctx, func() {
+		r.mu.Unlock()
+		end()
+		r.changing.Unlock()
+	}, nil
+}
+
+// aside does what can take long while others may look at what is known.
+func (r *Registry) aside(work func() error) error {
+	r.mu.Unlock()
+	defer r.mu.Lock()
+	return work()
 }
 
 // own returns the record of a user who is kept in the store.
@@ -271,11 +314,13 @@ func (r *Registry) put(ctx context.Context, s Stored) error {
 	if err != nil {
 		return err
 	}
-	if err := r.records.Put(ctx, s.Name, record); err != nil {
+	if err := r.aside(func() error { return r.records.Put(ctx, s.Name, record) }); err != nil {
 		return fmt.Errorf("put user: %w", err)
 	}
-	r.stored[s.Name] = s.clone()
-	r.rebuild()
+	if r.turn == nil { // or the records have told it, and perhaps what came after it
+		r.stored[s.Name] = s.clone()
+		r.rebuild()
+	}
 	return nil
 }
 

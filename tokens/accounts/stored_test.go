@@ -1,6 +1,7 @@
 package accounts_test
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -174,21 +175,28 @@ func FuzzDecodeStored(f *testing.F) {
 	f.Add([]byte(`{"version":1,"name":"admin","password_hash":"` + bcrypt2y + `","roles":["admin"],"tenants":["any"]}`))
 	f.Fuzz(func(t *testing.T, record []byte) {
 		s, err := accounts.DecodeStored(record)
-		if err != nil {
+		if err != nil || !writable(s.Disabled.At) || !writable(s.Created) {
 			return
 		}
-		if accounts.VerifyHash(s.PasswordHash, tokens.Secret("")) != nil {
-			s.PasswordHash = ""
-		}
 		written, err := accounts.EncodeStored(s)
+		if errors.Is(err, accounts.ErrBadHash) {
+			s.PasswordHash = ""
+			written, err = accounts.EncodeStored(s)
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
 		back, err := accounts.DecodeStored(written)
-		if err != nil || back.Name != s.Name || len(back.Roles) != len(s.Roles) || len(back.Tenants) != len(s.Tenants) ||
+		if err != nil || back.Name != s.Name || back.PasswordHash != s.PasswordHash || len(back.Roles) != len(s.Roles) || len(back.Tenants) != len(s.Tenants) ||
 			len(back.Permissions) != len(s.Permissions) || back.Override != s.Override || back.Identity != s.Identity ||
 			back.Disabled != s.Disabled || !back.Created.Equal(s.Created) || back.ServiceAccount != s.ServiceAccount || back.Locator != s.Locator {
 			t.Fatalf("%s came back as %+v, %v", written, back, err)
 		}
 	})
+}
+
+// writable reports whether JSON has a form for a time: RFC 3339 has four digits
+// for the year, and a time in another zone can be in another year in UTC.
+func writable(at time.Time) bool {
+	return 0 <= at.UTC().Year() && at.UTC().Year() <= 9999
 }

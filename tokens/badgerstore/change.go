@@ -51,6 +51,13 @@ func (c *change) record(t *tokens.Token, revision uint64) error {
 	return nil
 }
 
+// erase removes a token, but for its name and its usage.
+func (c *change) erase(t *tokens.Token) {
+	c.remove(recordKey(t.Hash))
+	c.remove(idKey(t.ID))
+	c.unindex(t)
+}
+
 func (c *change) index(t *tokens.Token) {
 	value := entryOf(t)
 	for _, key := range listKeys(t) {

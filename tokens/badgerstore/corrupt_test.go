@@ -98,7 +98,14 @@ func checkDamaged(t *testing.T, image, file string, d damage) string {
 	t.Helper()
 	dir := t.TempDir()
 	copySparse(t, image, dir)
-	path := filepath.Join(dir, file)
+	spoil(t, filepath.Join(dir, file), d)
+	what := fmt.Sprintf("%s, %+v", file, d)
+	return judge(t, what, runCorruptChild(t, "check", "STORE_DIR="+dir))
+}
+
+// spoil damages a file.
+func spoil(t *testing.T, path string, d damage) {
+	t.Helper()
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -116,8 +123,6 @@ func checkDamaged(t *testing.T, image, file string, d damage) string {
 	if err = errors.Join(err, f.Close()); err != nil {
 		t.Fatal(err)
 	}
-	what := fmt.Sprintf("%s, %+v", file, d)
-	return judge(t, what, runCorruptChild(t, "check", "STORE_DIR="+dir))
 }
 
 // judge reads what the child said. One that said nothing was ended by Badger.

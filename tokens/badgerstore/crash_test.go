@@ -74,10 +74,18 @@ func TestCrashLosesNothingAcknowledged(t *testing.T) {
 	}
 }
 
-// crashWriter runs the child and returns the lines that it wrote in full.
+// crashWriter runs the child and returns what it acknowledged.
 func crashWriter(t *testing.T, dir string, round int, delay time.Duration) []string {
 	t.Helper()
-	cmd := child(t, "TestChildWritesUntilItIsKilled", "write", "STORE_DIR="+dir, "STORE_ROUND="+strconv.Itoa(round))
+	return killedAfter(t, delay, "TestChildWritesUntilItIsKilled", "write", "STORE_DIR="+dir, "STORE_ROUND="+strconv.Itoa(round))
+}
+
+// killedAfter runs a test of this binary as a process, kills it some time after
+// it has said that it is open, and returns the lines that it wrote in full
+// since.
+func killedAfter(t *testing.T, delay time.Duration, test, what string, env ...string) []string {
+	t.Helper()
+	cmd := child(t, test, what, env...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {

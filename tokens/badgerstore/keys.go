@@ -24,6 +24,11 @@ import (
 //	s                       -> number of the last commit
 //	v                       -> layout version
 //
+// A replica has the same keys but for two:
+//
+//	n len owner len name rank -> hash of a token with the name, the one that has it being the first
+//	p                         -> position
+//
 // end is when the token ends, in milliseconds since 1970, 8 bytes, big-endian.
 const (
 	kindRecord   = 'h'
@@ -35,6 +40,7 @@ const (
 	kindUsage    = 'l'
 	kindUser     = 'u'
 	kindSequence = 's'
+	kindPosition = 'p'
 	kindLayout   = 'v'
 )
 

@@ -24,10 +24,10 @@ const checkEvery = 256
 // List implements tokens.Store. It reads the index of the owner if one is
 // given, else that of the tenant, else that of all, and at most 2,000 of its
 // entries. A name of an owner is looked up.
-func (s *Store) List(ctx context.Context, q tokens.Query) (page tokens.Page, err error) {
-	defer s.observe("list")(&err)
+func (r *reader) List(ctx context.Context, q tokens.Query) (page tokens.Page, err error) {
+	defer r.observe("list")(&err)
 	if q.Owner != "" && q.Name != "" {
-		if page, err = s.listNamed(ctx, q); err != nil {
+		if page, err = r.listNamed(ctx, q); err != nil {
 			return tokens.Page{}, fmt.Errorf("list tokens: %w", err)
 		}
 		return page, nil
@@ -36,7 +36,7 @@ func (s *Store) List(ctx context.Context, q tokens.Query) (page tokens.Page, err
 	if err != nil {
 		return tokens.Page{}, fmt.Errorf("list tokens: %w", err)
 	}
-	if err = s.view(ctx, func(from *snapshot) error { return scan.run(ctx, from) }); err != nil {
+	if err = r.view(ctx, func(from *snapshot) error { return scan.run(ctx, from) }); err != nil {
 		return tokens.Page{}, fmt.Errorf("list tokens: %w", err)
 	}
 	return scan.page, nil

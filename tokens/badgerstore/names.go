@@ -70,8 +70,13 @@ func recordByName(from state, owner, name string) (*tokens.Token, error) {
 	return t, nil
 }
 
+// heldName is how a Store finds the token of a name.
+func heldName(from *snapshot, owner, name string) (*tokens.Token, error) {
+	return recordByName(from, owner, name)
+}
+
 // listNamed is List for one name of one owner. It has one page.
-func (s *Store) listNamed(ctx context.Context, q tokens.Query) (tokens.Page, error) {
+func (r *reader) listNamed(ctx context.Context, q tokens.Query) (tokens.Page, error) {
 	var page tokens.Page
 	switch {
 	case q.After != "":
@@ -79,8 +84,8 @@ func (s *Store) listNamed(ctx context.Context, q tokens.Query) (tokens.Page, err
 	case len(q.Owner) > record.MaxName || len(q.Name) > record.MaxName:
 		return page, nil
 	}
-	err := s.view(ctx, func(from *snapshot) error {
-		t, err := recordByName(from, q.Owner, q.Name)
+	err := r.view(ctx, func(from *snapshot) error {
+		t, err := r.byName(from, q.Owner, q.Name)
 		if errors.Is(err, tokens.ErrUnknown) {
 			return nil
 		}

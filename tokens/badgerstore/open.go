@@ -56,9 +56,9 @@ func open(cfg Config) (*Store, error) {
 	if !cfg.AcceptRollback && mark.saved > 0 && !hasDatabase(cfg) {
 		return nil, rolledBack(0, mark.saved)
 	}
-	db, err := openBadger(cfg)
+	db, err := openBadger(cfg.badgerOptions())
 	if err != nil {
-		return nil, err
+		return nil, unopened(cfg, err)
 	}
 	s, err := newStore(cfg, db, mark)
 	if err != nil {
@@ -69,7 +69,15 @@ func open(cfg Config) (*Store, error) {
 
 // prepare makes the directories, for this user alone, and looks for room.
 func prepare(cfg Config) error {
-	for _, dir := range []string{cfg.Dir, cfg.dbDir()} {
+	if err := makeDirs(cfg.Dir, cfg.dbDir()); err != nil {
+		return err
+	}
+	return checkRoom(cfg, cfg.dbDir())
+}
+
+// makeDirs makes directories for this user alone.
+func makeDirs(dirs ...string) error {
+	for _, dir := range dirs {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return err
 		}
@@ -77,7 +85,12 @@ func prepare(cfg Config) error {
 			return err
 		}
 	}
-	free, err := cfg.FreeSpace(cfg.dbDir())
+	return nil
+}
+
+// checkRoom refuses to open where there is too little room.
+func checkRoom(cfg Config, dir string) error {
+	free, err := cfg.FreeSpace(dir)
 	if err != nil {
 		return err
 	}
@@ -99,36 +112,44 @@ func rolledBack(found, want uint64) error {
 		ErrRolledBack, found, want)
 }
 
-func openBadger(cfg Config) (*badger.DB, error) {
+// unopened says what to do about a database that cannot be opened.
+func unopened(cfg Config, err error) error {
+	if errors.Is(err, ErrInUse) {
+		return err
+	}
+	return fmt.Errorf("%w; the files in %s cannot be read: restore a backup", err, cfg.dbDir())
+}
+
+func openBadger(opts badger.Options) (*badger.DB, error) {
 	var err error
 	for range openTries {
 		var db *badger.DB
-		if db, err = tryBadger(cfg); err == nil {
+		if db, err = tryBadger(opts); err == nil {
 			return db, nil
 		}
 		// Badger flattens the errors of the system into text.
 		if strings.Contains(err.Error(), "Cannot acquire directory lock") {
-			return nil, fmt.Errorf("%w: %s is locked; stop the other process first", ErrInUse, cfg.dbDir())
+			return nil, fmt.Errorf("%w: %s is locked; stop the other process first", ErrInUse, opts.Dir)
 		}
 		if !strings.Contains(err.Error(), "Create a new file") {
 			break
 		}
 	}
-	return nil, fmt.Errorf("%w; the files in %s cannot be read: restore a backup", err, cfg.dbDir())
+	return nil, err
 }
 
 // tryBadger turns the panics and crashes with which Badger meets some kinds of
 // damage into errors.
-func tryBadger(cfg Config) (db *badger.DB, err error) {
+func tryBadger(opts badger.Options) (db *badger.DB, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			db, err = nil, fmt.Errorf("badger: %v", p)
 		}
 	}()
-	if err := checkTables(cfg); err != nil {
+	if err := checkTables(opts); err != nil {
 		return nil, err
 	}
-	return badger.Open(cfg.badgerOptions())
+	return badger.Open(opts)
 }
 
 // newStore checks the database against the mark and brings the mark up to it.
@@ -144,6 +165,7 @@ func newStore(cfg Config, db *badger.DB, mark highWater) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{
+		reader:   reader{now: cfg.Now, told: cfg.Observe, byName: heldName},
 		cfg:      cfg,
 		db:       db,
 		counts:   newCounts(),
@@ -154,7 +176,7 @@ func newStore(cfg Config, db *badger.DB, mark highWater) (*Store, error) {
 		written:  make(chan struct{}),
 	}
 	s.committed.Store(found)
-	s.newest.Store(newSnapshot(db))
+	s.renew()
 	return s, nil
 }
 

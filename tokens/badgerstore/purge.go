@@ -122,9 +122,7 @@ func (s *Store) remove(ctx context.Context, id tokens.ID, limit uint64) error {
 			return nil, errStays
 		}
 		c := &change{}
-		c.remove(recordKey(t.Hash))
-		c.remove(idKey(t.ID))
-		c.unindex(t)
+		c.erase(t)
 		return c, errors.Join(c.releaseName(on, t), c.forgetUsage(on, t.ID))
 	})
 	return err

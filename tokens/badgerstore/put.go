@@ -58,7 +58,7 @@ func planUpdate(on state, t *tokens.Token, revision uint64) (*change, error) {
 		return nil, err
 	case old.Revision != t.Revision:
 		return nil, tokens.ErrConflict
-	case old.Hash != t.Hash || old.API != t.API || old.Name != t.Name || old.Owner != t.Owner || old.Scope != t.Scope:
+	case !isSame(old, t):
 		return nil, errIdentity
 	}
 	c := &change{}
@@ -72,6 +72,11 @@ func planUpdate(on state, t *tokens.Token, revision uint64) (*change, error) {
 		c.index(t)
 	}
 	return c, c.record(t, revision)
+}
+
+// isSame reports whether two records are of one token.
+func isSame(old, t *tokens.Token) bool {
+	return old.Hash == t.Hash && old.API == t.API && old.Name == t.Name && old.Owner == t.Owner && old.Scope == t.Scope
 }
 
 // recordByHash reads one record: one look-up and the decoding.

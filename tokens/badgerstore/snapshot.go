@@ -1,13 +1,10 @@
 package badgerstore
 
 import (
-	"context"
 	"errors"
 	"sync/atomic"
 
 	"github.com/dgraph-io/badger/v4"
-
-	"tollgate/tokens"
 )
 
 // state is what a read or a plan sees of the database.
@@ -30,6 +27,8 @@ type snapshot struct {
 	// users are those that read and the store, as long as it is the newest.
 	// The last one out discards it; after that nobody gets in.
 	users atomic.Int64
+
+	of *generation // whose it is; nil = a store's
 }
 
 // newSnapshot waits for the commit that is under way.
@@ -53,8 +52,12 @@ func (s *snapshot) enter() bool {
 }
 
 func (s *snapshot) leave() {
-	if s.users.Add(-1) == 0 {
-		s.txn.Discard()
+	if s.users.Add(-1) > 0 {
+		return
+	}
+	s.txn.Discard()
+	if s.of != nil {
+		s.of.snapshots.Done()
 	}
 }
 
@@ -67,38 +70,4 @@ func (s *snapshot) read(key []byte, use func([]byte) error) error {
 }
 
 // renew puts a snapshot of what is committed in place. It is the writer's.
-func (s *Store) renew() {
-	s.newest.Swap(newSnapshot(s.db)).leave()
-}
-
-// enter returns the newest snapshot, which the store outlives, for the caller
-// to leave.
-func (s *Store) enter(ctx context.Context) (*snapshot, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	s.life.RLock()
-	if s.closed {
-		s.life.RUnlock()
-		return nil, tokens.ErrStoreClosed
-	}
-	for { // one that is discarded has been replaced before
-		if newest := s.newest.Load(); newest.enter() {
-			return newest, nil
-		}
-	}
-}
-
-func (s *Store) leave(from *snapshot) {
-	from.leave()
-	s.life.RUnlock()
-}
-
-func (s *Store) view(ctx context.Context, read func(*snapshot) error) error {
-	from, err := s.enter(ctx)
-	if err != nil {
-		return err
-	}
-	defer s.leave(from)
-	return read(from)
-}
+func (s *Store) renew() { s.show(newSnapshot(s.db)) }

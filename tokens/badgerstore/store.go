@@ -1,24 +1,21 @@
 // Package badgerstore keeps tokens and user accounts in an embedded Badger
 // database. A write is on the disk when it is acknowledged, and a store that
-// has lost acknowledged writes is not opened unless somebody says so.
+// has lost acknowledged writes is not opened unless somebody says so. A Replica
+// is a copy of what several gateways share in an engine: read in the same way,
+// fed by whoever follows the engine, and thrown away on any doubt.
 package badgerstore
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/dgraph-io/badger/v4"
 
 	"tollgate/tokens"
-	"tollgate/tokens/record"
 )
 
 const (
@@ -32,6 +29,7 @@ const (
 // Store implements tokens.Store and tokens.UsageStore. Open makes one, whoever opened it closes it.
 // The zero value is not usable.
 type Store struct {
+	reader
 	cfg    Config
 	db     *badger.DB
 	counts *counts
@@ -43,13 +41,6 @@ type Store struct {
 	// commit hands a transaction to Badger, discards it and calls the function
 	// with its end: badger.Txn.CommitWith, but for tests.
 	commit func(*badger.Txn, func(error))
-
-	// life guards closed and is held for reading while the database is read:
-	// Badger unmaps its files when it is closed.
-	life   sync.RWMutex
-	closed bool
-
-	newest atomic.Pointer[snapshot] // the writer replaces it
 
 	queue      chan *request
 	requests   sync.Pool     // of *request that nobody refers to
@@ -129,13 +120,9 @@ func (s *Store) collect() {
 // that was acknowledged on the disk, and the error says so; its directory
 // stays locked until the process ends. Closing twice does nothing.
 func (s *Store) Close() error {
-	s.life.Lock()
-	if s.closed {
-		s.life.Unlock()
+	if !s.shut() {
 		return nil
 	}
-	s.closed = true
-	s.life.Unlock()
 	close(s.stopping)
 	<-s.written
 	s.background.Wait()
@@ -150,46 +137,6 @@ func (s *Store) Close() error {
 		err = errors.Join(err, fmt.Errorf("close %s: %w", s.cfg.dbDir(), dbErr))
 	}
 	return err
-}
-
-// ByHash implements tokens.Store.
-func (s *Store) ByHash(ctx context.Context, h tokens.Hash) (t *tokens.Token, err error) {
-	defer s.observe("by_hash")(&err)
-	from, err := s.enter(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("token by hash: %w", err)
-	}
-	defer s.leave(from)
-	if t, err = recordByHash(from, h); err != nil {
-		return nil, fmt.Errorf("token by hash: %w", err)
-	}
-	return t, nil
-}
-
-// ByID implements tokens.Store.
-func (s *Store) ByID(ctx context.Context, id tokens.ID) (t *tokens.Token, err error) {
-	defer s.observe("by_id")(&err)
-	if len(id) > record.MaxName {
-		return nil, fmt.Errorf("token by id: %w", tokens.ErrUnknown)
-	}
-	err = s.view(ctx, func(from *snapshot) error {
-		t, err = recordByID(from, id)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("token by id: %w", err)
-	}
-	return t, nil
-}
-
-// observe starts the clock of an operation; the function that it returns
-// stops it.
-func (s *Store) observe(op string) func(*error) {
-	if s.cfg.Observe == nil {
-		return func(*error) {}
-	}
-	start := s.cfg.Now()
-	return func(err *error) { s.cfg.Observe(op, s.cfg.Now().Sub(start), *err) }
 }
 
 // Healthy returns nil while the store is open and its last commit went well.
@@ -217,29 +164,5 @@ func (s *Store) Counts(now time.Time) (active, expired, revoked int) {
 // Size returns the bytes that the tables with their logs, and the value log,
 // take on the disk. It is zero for what cannot be read.
 func (s *Store) Size() (lsm, vlog int64) {
-	files, err := os.ReadDir(s.cfg.dbDir())
-	if err != nil {
-		return 0, 0
-	}
-	for _, f := range files {
-		switch filepath.Ext(f.Name()) {
-		case ".sst", ".mem":
-			lsm += allocated(f)
-		case ".vlog":
-			vlog += allocated(f)
-		}
-	}
-	return lsm, vlog
-}
-
-// allocated returns what a file really takes: Badger's logs are sparse.
-func allocated(f fs.DirEntry) int64 {
-	info, err := f.Info()
-	if err != nil {
-		return 0
-	}
-	if st, ok := info.Sys().(*syscall.Stat_t); ok {
-		return st.Blocks * 512 // stat(2): always units of 512 bytes
-	}
-	return info.Size()
+	return sizeOf(s.cfg.dbDir())
 }

@@ -18,8 +18,8 @@ const maxTableSum = 64
 // checkTables looks at the end of every table that Badger is going to open.
 // One that was cut off makes Badger panic in a goroutine of its own, which
 // nobody can recover from. Whatever else is wrong is for Badger to say.
-func checkTables(cfg Config) error {
-	path := filepath.Join(cfg.dbDir(), badger.ManifestFilename)
+func checkTables(opts badger.Options) error {
+	path := filepath.Join(opts.Dir, badger.ManifestFilename)
 	f, err := os.Open(path) //nolint:gosec // in the store's own directory
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -27,12 +27,12 @@ func checkTables(cfg Config) error {
 	if err != nil {
 		return err
 	}
-	manifest, _, err := badger.ReplayManifestFile(f, 0, cfg.badgerOptions())
+	manifest, _, err := badger.ReplayManifestFile(f, 0, opts)
 	if err = errors.Join(err, f.Close()); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	for id := range manifest.Tables {
-		if err := checkTable(table.NewFilename(id, cfg.dbDir())); err != nil {
+		if err := checkTable(table.NewFilename(id, opts.Dir)); err != nil {
 			return err
 		}
 	}

@@ -81,11 +81,14 @@ func planUsages(on state, part []tokens.Usage) (*change, error) {
 
 // hasToken does not read the token.
 func hasToken(from state, id tokens.ID) (bool, error) {
-	if id == "" || len(id) > record.MaxName {
+	if !isTokenID(id) {
 		return false, nil
 	}
 	return has(from, idKey(id))
 }
+
+// isTokenID reports whether a token can have that id.
+func isTokenID(id tokens.ID) bool { return id != "" && len(id) <= record.MaxName }
 
 func has(from state, key []byte) (bool, error) {
 	err := from.read(key, func([]byte) error { return nil })
@@ -96,10 +99,10 @@ func has(from state, key []byte) (bool, error) {
 }
 
 // Usages implements tokens.UsageStore.
-func (s *Store) Usages(ctx context.Context, ids []tokens.ID) (all []tokens.Usage, err error) {
-	defer s.observe("usages")(&err)
+func (r *reader) Usages(ctx context.Context, ids []tokens.ID) (all []tokens.Usage, err error) {
+	defer r.observe("usages")(&err)
 	all = make([]tokens.Usage, len(ids))
-	err = s.view(ctx, func(from *snapshot) error {
+	err = r.view(ctx, func(from *snapshot) error {
 		for i, id := range ids {
 			if i%checkEvery == 0 && ctx.Err() != nil {
 				return ctx.Err()

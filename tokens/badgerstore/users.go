@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/dgraph-io/badger/v4"
-
 	"tollgate/tokens/record"
 )
 
@@ -24,21 +22,7 @@ func (s *Store) Users() *Users { return &Users{store: s} }
 // caller's own. tokens.ErrStoreClosed.
 func (u *Users) All(ctx context.Context) (accounts map[string][]byte, err error) {
 	defer u.store.observe("users_all")(&err)
-	accounts = make(map[string][]byte)
-	err = u.store.view(ctx, func(from *snapshot) error {
-		opts := badger.DefaultIteratorOptions
-		opts.Prefix = []byte{kindUser}
-		it := from.txn.NewIterator(opts)
-		defer it.Close()
-		for it.Rewind(); it.Valid(); it.Next() {
-			data, err := it.Item().ValueCopy(nil)
-			if err != nil {
-				return err
-			}
-			accounts[string(it.Item().Key()[1:])] = data
-		}
-		return nil
-	})
+	accounts, err = u.store.accounts(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read users: %w", err)
 	}

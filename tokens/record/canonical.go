@@ -15,7 +15,7 @@ const (
 	MaxSize = 512 << 10 // bytes
 )
 
-// ErrTooLong: what was to be written takes more bytes than a record may.
+// ErrTooLong says: what was to be written takes more bytes than a record may.
 var ErrTooLong = errors.New("token is too large for the store")
 
 var (

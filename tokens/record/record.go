@@ -67,7 +67,7 @@ const (
 	MaxMillis = 253402300799999
 )
 
-// ErrDamaged: the bytes are no record that Encode wrote.
+// ErrDamaged says: the bytes are no record that Encode wrote.
 var ErrDamaged = errors.New("damaged or unknown token record")
 
 // castagnoli returns the table of CRC-32C, which the library makes once.

@@ -28,7 +28,7 @@ const (
 // MaxAgent is what tokens.Usage says of its agent, in bytes.
 const MaxAgent = 256
 
-// ErrUsage: the bytes are no usage that EncodeUsage wrote.
+// ErrUsage says: the bytes are no usage that EncodeUsage wrote.
 var ErrUsage = errors.New("damaged or unknown usage of a token")
 
 // EncodeUsage returns the one encoding of u, whose time is canonical.

@@ -34,6 +34,9 @@ func TestTimesOfAProcess(t *testing.T) {
 	}
 }
 
+// oneRound is long enough for a busy machine to answer at least once.
+const oneRound = time.Second
+
 func newLauncher(t *testing.T, plan corePlan) *launcher {
 	t.Helper()
 	self, err := os.Executable()
@@ -57,7 +60,7 @@ func TestProcessesRunPinnedAndEndWithStop(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := way{name: "test", address: address, gateway: p}.get(10)
-	s := settings{duration: 100 * time.Millisecond}
+	s := settings{duration: oneRound}
 	if err := r.verify(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -199,7 +202,7 @@ func TestRoundMeasuresEveryRowOnce(t *testing.T) {
 		r.name = name
 		rows = append(rows, r)
 	}
-	s := settings{duration: 100 * time.Millisecond}
+	s := settings{duration: oneRound}
 	g := newGroup("both", rowProxy, 1, rows...)
 	for number := range 2 {
 		if err := l.round(t.Context(), s, number, g); err != nil {
@@ -214,7 +217,7 @@ func TestRoundMeasuresEveryRowOnce(t *testing.T) {
 func TestMeasurementWithoutASuccessIsAnError(t *testing.T) {
 	t.Parallel()
 	l := newLauncher(t, corePlan{})
-	s := settings{duration: 100 * time.Millisecond}
+	s := settings{duration: oneRound}
 	_, err := l.measure(t.Context(), s, gatewayThat(t, 503, 401, 401))
 	if err == nil || !strings.Contains(err.Error(), "status 503") {
 		t.Errorf("got error %v, want the status", err)

@@ -14,7 +14,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"tollgate/proxy/sigv4"
 	"tollgate/tokens"
@@ -109,7 +108,7 @@ func TestObjectRoundMeasuresEveryKindBothWays(t *testing.T) {
 	alone, through := siteThat(t, checks{}), siteThat(t, checks{})
 	alone.name, through.name = rowStorage, rowGateway
 	c := newObjectReport(kinds)
-	s := settings{conns: 1, duration: 100 * time.Millisecond}
+	s := settings{conns: 1, duration: oneRound}
 	if err := l.objectRound(t.Context(), s, 1, []site{alone, through}, c); err != nil {
 		t.Fatal(err)
 	}

@@ -40,9 +40,25 @@ func (d *decoder) byShape(n *yaml.Node, v reflect.Value, at spot, quote string) 
 		d.mapping(n, v, at)
 	case s == listShape:
 		d.list(n, v, at)
+	case s == parsedShape && isPair(n):
+		text := pair(n)
+		d.scalar(text, v, s, at, quoted(text.Value))
 	default:
 		d.scalar(n, v, s, at, quote)
 	}
+}
+
+// isPair reports whether n is a mapping of one plain key to one plain value:
+// a text such as "allow_for: 60s" whose quotes were left out, or that was
+// written as what it looks like.
+func isPair(n *yaml.Node) bool {
+	return n.Kind == yaml.MappingNode && len(n.Content) == 2 &&
+		n.Content[0].Kind == yaml.ScalarNode && n.Content[1].Kind == yaml.ScalarNode
+}
+
+// pair returns the text that a mapping of one key stands for.
+func pair(n *yaml.Node) *yaml.Node {
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: n.Content[0].Value + ": " + n.Content[1].Value, Line: n.Line}
 }
 
 // enter counts what could make a small file large: nesting and aliases.

@@ -1,0 +1,25 @@
+package tokens
+
+import "context"
+
+// Turn waits until nobody else, on no gateway, has the turn of that name, and
+// until everything that was written before is seen by reads. Writes with the
+// context that comes back happen only while the turn is still held: if it was
+// lost, they fail. done gives it up. Whoever shares the store with nobody
+// needs none.
+type Turn func(ctx context.Context, name string) (_ context.Context, done func(), err error)
+
+// turnOf waits for the turn of an owner, in which his tokens are counted or
+// made once.
+func (s *Service) turnOf(ctx context.Context, owner string) (_ context.Context, done func(), err error) {
+	release := s.byOwner.hold(owner)
+	if s.turn == nil {
+		return ctx, release, nil
+	}
+	ctx, end, err := s.turn(ctx, "owner/"+owner)
+	if err != nil {
+		release()
+		return nil, nil, err
+	}
+	return ctx, func() { end(); release() }, nil
+}

@@ -1,0 +1,105 @@
+package tokens_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"tollgate/tokens"
+)
+
+// turns are what several services on one store wait for.
+type turns struct {
+	mu   sync.Mutex
+	took atomic.Int32
+	lost error
+}
+
+func (ts *turns) take(ctx context.Context, name string) (context.Context, func(), error) {
+	if ts.lost != nil || name != "owner/ann" {
+		return nil, nil, errors.Join(ts.lost, errors.New("turn of "+name))
+	}
+	ts.mu.Lock()
+	ts.took.Add(1)
+	return ctx, ts.mu.Unlock, nil
+}
+
+// TestNoMoreThanMostOnSeveralGateways: each has locks of its own.
+func TestNoMoreThanMostOnSeveralGateways(t *testing.T) {
+	const most = 3
+	w, ts := usualWorld(), &turns{}
+	deps := w.deps
+	deps.Store, deps.Turn = w.memory, ts.take
+	var made atomic.Int32
+	var group sync.WaitGroup
+	for range 4 {
+		service := tokens.NewService(deps, tokens.Default())
+		for range 5 {
+			group.Go(func() {
+				_, err := service.Issue(t.Context(), tokens.Order{API: tokens.UserTokens, By: w.as("ann"), Scope: redA(), Most: most})
+				if err == nil {
+					made.Add(1)
+				} else if !errors.Is(err, tokens.ErrTooMany) {
+					t.Error(err)
+				}
+			})
+		}
+	}
+	group.Wait()
+	if made.Load() != most {
+		t.Errorf("%d were made, want %d", made.Load(), most)
+	}
+}
+
+// TestWhatTakesATurn: only what looks at several records before it writes.
+func TestWhatTakesATurn(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		order tokens.Order
+		turns int32
+	}{
+		{"a plain order takes none", tokens.Order{}, 0},
+		{"a limited one takes one", tokens.Order{Most: 2}, 1},
+		{"one that can be given again takes one", tokens.Order{Again: "k", Request: tokens.HashOf("r")}, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w, ts := usualWorld(), &turns{}
+			deps := w.deps
+			deps.Turn = ts.take
+			c.order.By, c.order.Scope, c.order.API = w.as("ann"), redA(), tokens.UserTokens
+			if _, err := tokens.NewService(deps, tokens.Default()).Issue(t.Context(), c.order); err != nil {
+				t.Fatal(err)
+			}
+			if ts.took.Load() != c.turns {
+				t.Errorf("%d turns were taken, want %d", ts.took.Load(), c.turns)
+			}
+			ts.lost = errors.New("no turn")
+			_, err := tokens.NewService(deps, tokens.Default()).Issue(t.Context(), c.order)
+			if c.turns > 0 && !errors.Is(err, ts.lost) || c.turns == 0 && err != nil {
+				t.Errorf("without a turn: %v", err)
+			}
+		})
+	}
+}
+
+// TestStaleUsersAreNotDecidedBy: a user without a token has no store that says
+// so.
+func TestStaleUsersAreNotDecidedBy(t *testing.T) {
+	w := usualWorld()
+	deps, stale := w.deps, error(nil)
+	deps.Fresh = func() error { return stale }
+	service := tokens.NewService(deps, tokens.Default())
+	user := tokens.Subject{User: w.users["ann"]}
+	if _, err := service.Again(t.Context(), user); err != nil || service.Fresh() != nil {
+		t.Fatalf("fresh users: %v", err)
+	}
+	stale = tokens.ErrStale
+	if _, err := service.Again(t.Context(), user); !errors.Is(err, tokens.ErrStale) || !errors.Is(service.Fresh(), tokens.ErrStale) {
+		t.Errorf("stale users: %v", err)
+	}
+	if _, err := service.Again(t.Context(), tokens.Subject{}); err != nil {
+		t.Errorf("nobody: %v", err)
+	}
+}
