@@ -65,7 +65,7 @@ func TestErrorsOfAMovedBody(t *testing.T) {
 			if moved != 3 || below.asked != 5 || !errors.Is(bad, c.want) || !errors.Is(refused, c.refused) {
 				t.Errorf("moved %d of %d: %v, %v", moved, below.asked, bad, refused)
 			}
-			if c.want == io.EOF && errors.Is(bad, ErrBrokenBody) {
+			if errors.Is(c.want, io.EOF) && errors.Is(bad, ErrBrokenBody) {
 				t.Error("the end is taken for a fault")
 			}
 		})

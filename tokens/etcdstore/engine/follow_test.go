@@ -261,6 +261,28 @@ func TestMarksAreRandomOrAnError(t *testing.T) {
 	}
 }
 
+func TestPagesGrowAndShrink(t *testing.T) {
+	t.Parallel()
+	rows := map[string]struct {
+		limit int64
+		size  int
+		want  int64
+	}{
+		"small":              {1000, 100, 2000},
+		"small, at the most": {pageKeys, 100, pageKeys},
+		"small, nearly":      {pageKeys - 1, 100, pageKeys},
+		"as they should be":  {2000, pageBytes / 2, 2000},
+		"just not too large": {2000, pageBytes, 2000},
+		"too large":          {2000, pageBytes + 1, 1000},
+		"one, too large":     {1, pageBytes + 1, 1},
+	}
+	for name, row := range rows {
+		if got := nextLimit(row.limit, pageKeys, row.size); got != row.want {
+			t.Errorf("%s: %d, want %d", name, got, row.want)
+		}
+	}
+}
+
 func TestRevivals(t *testing.T) {
 	t.Parallel()
 	at := func(h time.Duration) time.Time {

@@ -14,13 +14,14 @@ import (
 )
 
 // Pages are read without a quorum: what they show is bound to a revision that
-// the member has, and does not change. They are large, as etcd counts all keys
-// behind a page for each one.
+// the member has, and does not change. They grow as long as they are small, as
+// etcd counts all keys behind a page for each one.
 const (
+	firstKeys = 1000
 	pageKeys  = 10_000
 	stampKeys = 50_000
-	pageSize  = 1000 // of what is given out
-	pageBytes = 8 << 20 // above it the next page asks for fewer keys
+	pageSize  = 1000    // of what is given out
+	pageBytes = 8 << 20 // of keys and values; above it the next page asks for fewer
 	pageTime  = 10 * time.Second
 	readBatch = 50
 )
@@ -167,14 +168,14 @@ func (s *Session) reading(ctx context.Context) (*reading, error) {
 
 // pages gives out what is below a part of the prefix, in the order of the keys.
 // The next page is read while one is being used.
-func (r *reading) pages(ctx context.Context, part string, limit int64, use func([]*mvccpb.KeyValue) error, opts ...clientv3.OpOption) error {
+func (r *reading) pages(ctx context.Context, part string, most int64, use func([]*mvccpb.KeyValue) error, opts ...clientv3.OpOption) error {
 	ctx, cancel := context.WithCancel(ctx)
 	prefix := r.session.engine.keys.prefix + part
 	opts = append(opts, clientv3.WithRange(clientv3.GetPrefixRangeEnd(prefix)), clientv3.WithRev(r.revision), clientv3.WithSerializable())
 	found, ended := make(chan []*mvccpb.KeyValue), make(chan error, 1)
 	go func() {
 		defer close(found)
-		ended <- r.read(ctx, prefix, limit, found, opts)
+		ended <- r.read(ctx, prefix, most, found, opts)
 	}()
 	var failed error
 	for kvs := range found {
@@ -190,7 +191,8 @@ func (r *reading) pages(ctx context.Context, part string, limit int64, use func(
 }
 
 // read sends pages until there are no more.
-func (r *reading) read(ctx context.Context, from string, limit int64, to chan<- []*mvccpb.KeyValue, opts []clientv3.OpOption) error {
+func (r *reading) read(ctx context.Context, from string, most int64, to chan<- []*mvccpb.KeyValue, opts []clientv3.OpOption) error {
+	limit := int64(firstKeys)
 	for {
 		resp, err := r.page(ctx, from, append(opts[:len(opts):len(opts)], clientv3.WithLimit(limit)))
 		if err != nil {
@@ -208,9 +210,7 @@ func (r *reading) read(ctx context.Context, from string, limit int64, to chan<- 
 			return nil
 		}
 		from = string(resp.Kvs[len(resp.Kvs)-1].Key) + "\x00"
-		if limit > 1 && sizeOf(resp.Kvs) > pageBytes {
-			limit /= 2
-		}
+		limit = nextLimit(limit, most, sizeOf(resp.Kvs))
 	}
 }
 
@@ -222,6 +222,17 @@ func (r *reading) page(ctx context.Context, from string, opts []clientv3.OpOptio
 		return nil, errOtherCluster
 	}
 	return resp, err
+}
+
+// nextLimit returns how many keys to ask for, after so many that had a size.
+func nextLimit(limit, most int64, size int) int64 {
+	switch {
+	case size > pageBytes:
+		return max(limit/2, 1)
+	case size < pageBytes/2:
+		return min(2*limit, most)
+	}
+	return limit
 }
 
 func sizeOf(kvs []*mvccpb.KeyValue) int {

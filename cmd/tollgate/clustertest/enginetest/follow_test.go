@@ -48,6 +48,44 @@ func TestSnapshotsWhileOthersWrite(t *testing.T) {
 	}
 }
 
+// TestSnapshotsOfManyPages: what is read in pages that grow is all there is, in
+// order, each once.
+func TestSnapshotsOfManyPages(t *testing.T) {
+	cluster, prefix := members.Single(t), newPrefix()
+	e := open(t, configFor(prefix, cluster.Endpoints()...))
+	const users, each = 20_050, 100
+	c := cluster.Client(t)
+	for n := 0; n < users; n += each {
+		var ops []clientv3.Op
+		for i := n; i < min(n+each, users); i++ {
+			ops = append(ops, clientv3.OpPut(prefix+"d/u/"+fmt.Sprintf("%06d", i), fmt.Sprint(i)))
+		}
+		if _, err := c.Txn(t.Context()).Then(ops...).Commit(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	last := put(t, e, token(1))
+	next, pages := 0, 0
+	at, err := e.Session().Snapshot(t.Context(), func(changes []feed.Change) error {
+		if pages++; len(changes) > 1000 {
+			return fmt.Errorf("a page of %d", len(changes))
+		}
+		for _, change := range changes {
+			if change.User == nil {
+				continue
+			}
+			if want := fmt.Sprintf("%06d", next); change.User.Name != want || string(change.User.Account) != fmt.Sprint(next) {
+				return fmt.Errorf("%+v comes, want %s", change.User, want)
+			}
+			next++
+		}
+		return nil
+	})
+	if err != nil || next != users || at.Revision != last.Revision {
+		t.Errorf("%d users in %d pages at %+v, %v, want %d", next, pages, at, err, users)
+	}
+}
+
 // write makes a change of each kind.
 func write(t *testing.T, e *engine.Engine, n int) {
 	tok := put(t, e, named(n, fmt.Sprint(n)))
