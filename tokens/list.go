@@ -211,6 +211,9 @@ func (s *Service) RevokeAll(ctx context.Context, m Manager, f Filter, ended func
 	if err := s.mayList(m, f, deedEnd); err != nil {
 		return 0, err
 	}
+	if err := s.catchUp(ctx); err != nil {
+		return 0, fmt.Errorf("end tokens: %w", err)
+	}
 	total := 0
 	f.After, f.Limit = "", MaxLimit
 	for {

@@ -23,3 +23,16 @@ func (s *Service) turnOf(ctx context.Context, owner string) (_ context.Context, 
 	}
 	return ctx, func() { end(); release() }, nil
 }
+
+// catchUp waits until everything that was acknowledged on any gateway before is
+// seen here, so that a list leaves none of it out.
+func (s *Service) catchUp(ctx context.Context) error {
+	if s.turn == nil {
+		return nil
+	}
+	_, done, err := s.turn(ctx, "list")
+	if err == nil {
+		done()
+	}
+	return err
+}

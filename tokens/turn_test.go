@@ -103,3 +103,28 @@ func TestStaleUsersAreNotDecidedBy(t *testing.T) {
 		t.Errorf("nobody: %v", err)
 	}
 }
+
+// TestRevokeAllSeesWhatOthersMade: it asks for what was acknowledged elsewhere
+// before it lists, and does nothing without.
+func TestRevokeAllSeesWhatOthersMade(t *testing.T) {
+	w := usualWorld()
+	w.put(t, "ann", redA())
+	deps, asked, lost := w.deps, 0, error(nil)
+	deps.Turn = func(ctx context.Context, name string) (context.Context, func(), error) {
+		if asked++; name != "list" || lost != nil {
+			return ctx, func() {}, lost
+		}
+		w.put(t, "ann", redA()) // what another gateway made arrives
+		return ctx, func() {}, nil
+	}
+	service := tokens.NewService(deps, tokens.Default())
+	n, err := service.RevokeAll(t.Context(), via(w.as("root")), tokens.Filter{Owner: "ann"}, nil)
+	if err != nil || n != 2 || asked != 1 {
+		t.Errorf("%d were revoked after %d turns: %v", n, asked, err)
+	}
+	w.put(t, "ann", redA())
+	lost = tokens.ErrEngine
+	if n, err := service.RevokeAll(t.Context(), via(w.as("root")), tokens.Filter{Owner: "ann"}, nil); n != 0 || !errors.Is(err, lost) {
+		t.Errorf("without the others %d were revoked: %v", n, err)
+	}
+}

@@ -125,10 +125,18 @@ func (*sharedUsers) All(context.Context) (map[string][]byte, error) {
 // makeSharedFirstUser makes a user as makeFirstUser does, once it is known
 // what etcd has. Of several gateways that begin at once one makes him.
 func (g *gatewayProcess) makeSharedFirstUser(ctx context.Context) {
-	if err := g.shelf.shared.AwaitFresh(ctx); err != nil {
-		return
-	}
-	if err := g.makeFirstUser(ctx); err != nil && !errors.Is(err, accounts.ErrUserExists) && ctx.Err() == nil {
-		g.log.Error("no first user was made", zap.Error(err))
+	for g.shelf.shared.AwaitFresh(ctx) == nil {
+		err := g.makeFirstUser(ctx)
+		if err == nil || errors.Is(err, accounts.ErrUserExists) || ctx.Err() != nil {
+			return
+		}
+		g.log.Error("no first user was made, it is tried again", zap.Error(err))
+		select {
+		case <-ctx.Done():
+		case <-time.After(firstUserAgain):
+		}
 	}
 }
+
+// firstUserAgain is how long after a failure it is tried again.
+const firstUserAgain = 5 * time.Second

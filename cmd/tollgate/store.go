@@ -120,14 +120,14 @@ func (e *Etcd) validateEndpoints(report func(path, message string)) {
 	secure := 0
 	for i, endpoint := range e.Endpoints {
 		path := fmt.Sprintf("endpoints[%d]", i)
-		u, err := url.Parse(endpoint)
+		u, err := url.Parse(withScheme(endpoint))
 		switch {
 		case strings.Contains(endpoint, "@"): // it may hold a password, and is not quoted
-			report(path, "names a user, accepted is http://host:port or https://host:port; the user goes to username and password")
+			report(path, "names a user, accepted is host:port, http://host:port or https://host:port; the user goes to username and password")
 		case slices.Contains(e.Endpoints[:i], endpoint):
 			report(path, fmt.Sprintf("%q is there already", endpoint))
 		case err != nil || !isEndpoint(u):
-			report(path, fmt.Sprintf("%q is no endpoint, accepted is http://host:port or https://host:port", endpoint))
+			report(path, fmt.Sprintf("%q is no endpoint, accepted is host:port, http://host:port or https://host:port", endpoint))
 		case u.Scheme == "https":
 			secure++
 		}
@@ -140,13 +140,21 @@ func (e *Etcd) validateEndpoints(report func(path, message string)) {
 	}
 }
 
+// withScheme returns an endpoint as a URL; without a scheme it is http.
+func withScheme(endpoint string) string {
+	if strings.Contains(endpoint, "://") {
+		return endpoint
+	}
+	return "http://" + endpoint
+}
+
 func isEndpoint(u *url.URL) bool {
-	return (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && strings.Trim(u.Path, "/") == "" && u.RawQuery == ""
+	return u.Port() != "" && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && strings.Trim(u.Path, "/") == "" && u.RawQuery == ""
 }
 
 // clientTLS returns how to speak to https endpoints; nil = they are plain.
 func (e *Etcd) clientTLS() (*tls.Config, error) {
-	if len(e.Endpoints) == 0 || !strings.HasPrefix(e.Endpoints[0], "https:") {
+	if len(e.Endpoints) == 0 || !strings.HasPrefix(strings.ToLower(e.Endpoints[0]), "https:") {
 		return nil, nil //nolint:nilnil // no TLS is no fault
 	}
 	c := &tls.Config{MinVersion: tls.VersionTLS12}

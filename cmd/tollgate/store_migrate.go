@@ -21,6 +21,7 @@ import (
 // What ends a migration before anything is written. Test with errors.Is.
 var (
 	errNoEtcd   = errors.New("store.etcd.endpoints names no etcd")
+	errLive     = errors.New("a gateway is alive on this etcd")
 	errNotEmpty = errors.New("there are tokens or users already")
 	errOtherKey = errors.New("the sealing keys do not open the S3 secrets of the store")
 	errDiffers  = errors.New("what was written is not what was read")
@@ -140,8 +141,12 @@ func (m *mover) take(t *tokens.Token) error {
 	return context.Cause(m.ctx)
 }
 
-// end writes what was kept and waits until everything is written.
-func (m *mover) end() error {
+// end writes what was kept and waits until everything is written. With an error
+// it writes nothing more.
+func (m *mover) end(err error) error {
+	if err != nil {
+		m.fail(err)
+	}
 	slices.SortFunc(m.named, func(a, b *tokens.Token) int {
 		return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.Revision, b.Revision))
 	})
@@ -153,29 +158,36 @@ func (m *mover) end() error {
 		close(lane)
 	}
 	m.wait.Wait()
-	err := context.Cause(m.ctx)
+	err = context.Cause(m.ctx)
 	m.fail(nil)
 	return err
 }
 
-// toEtcd copies the data directory into an etcd that has nothing yet.
-func (m *migration) toEtcd(ctx context.Context) (err error) {
-	if empty, err := m.etcd.Empty(ctx); err != nil || !empty {
-		return cmp.Or(err, fmt.Errorf("%w in etcd below store.etcd.prefix; take another prefix, or remove them with etcdctl del --prefix", errNotEmpty))
+// toEtcd copies the data directory into an etcd that has nothing yet. Users come
+// first: without what disables one of them his tokens would be live.
+func (m *migration) toEtcd(ctx context.Context) error {
+	if err := m.etcdIsFree(ctx); err != nil {
+		return err
+	}
+	if err := m.own.Each(ctx, m.opens); err != nil {
+		return err
+	}
+	accounts, err := m.own.Users().All(ctx)
+	if err != nil {
+		return err
+	}
+	for name, account := range accounts {
+		if _, err := m.etcd.PutUser(ctx, feed.User{Name: name, Account: account}); err != nil {
+			return err
+		}
 	}
 	mover := newMover(ctx, m.etcd.Put)
 	var ids []tokens.ID
 	err = m.own.Each(ctx, func(t *tokens.Token) error {
-		if err := m.opens(t); err != nil {
-			return err
-		}
 		ids = append(ids, t.ID)
 		return mover.take(t)
 	})
-	if ended := mover.end(); err == nil {
-		err = ended
-	}
-	if err != nil {
+	if err := mover.end(err); err != nil {
 		return err
 	}
 	for part := range slices.Chunk(ids, tokens.MaxLimit) {
@@ -188,14 +200,29 @@ func (m *migration) toEtcd(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	accounts, err := m.own.Users().All(ctx)
+	return nil
+}
+
+// etcdIsFree says whether etcd has nothing yet, and no gateway looks at it.
+func (m *migration) etcdIsFree(ctx context.Context) error {
+	empty, err := m.etcd.Empty(ctx)
 	if err != nil {
 		return err
 	}
-	for name, account := range accounts {
-		if _, err := m.etcd.PutUser(ctx, feed.User{Name: name, Account: account}); err != nil {
-			return err
-		}
+	if !empty {
+		return fmt.Errorf("%w in etcd below store.etcd.prefix; take another prefix, or remove them with etcdctl del --prefix", errNotEmpty)
+	}
+	return m.nobodyLives(ctx)
+}
+
+// nobodyLives says whether all gateways are stopped.
+func (m *migration) nobodyLives(ctx context.Context) error {
+	live, err := m.etcd.Gateways(ctx)
+	if err != nil {
+		return err
+	}
+	if len(live) > 0 {
+		return fmt.Errorf("%w: %s, of %d; stop them, and wait until they are forgotten", errLive, live[0].Name, len(live))
 	}
 	return nil
 }
@@ -213,8 +240,10 @@ func (m *migration) opens(t *tokens.Token) error {
 
 // toBadger copies etcd into a data directory that has nothing yet.
 func (m *migration) toBadger(ctx context.Context) error {
-	if err := m.ownIsEmpty(ctx); err != nil {
-		return err
+	for _, step := range []func(context.Context) error{m.ownIsEmpty, m.nobodyLives, m.usersToBadger} {
+		if err := step(ctx); err != nil {
+			return err
+		}
 	}
 	mover := newMover(ctx, m.own.Put)
 	var usages []tokens.Usage
@@ -222,26 +251,47 @@ func (m *migration) toBadger(ctx context.Context) error {
 		for _, change := range page {
 			switch {
 			case change.Token != nil:
-				if err := cmp.Or(m.opens(change.Token), mover.take(change.Token)); err != nil {
+				if err := mover.take(change.Token); err != nil {
 					return err
 				}
 			case change.Usage != nil:
 				usages = append(usages, *change.Usage)
-			case change.User != nil:
-				if err := m.own.Users().Put(ctx, change.User.Name, change.User.Account); err != nil {
-					return err
-				}
 			}
 		}
 		return nil
 	})
-	if ended := mover.end(); err == nil {
-		err = ended
-	}
-	if err != nil {
+	if err := mover.end(err); err != nil {
 		return err
 	}
 	return m.own.AddUsages(ctx, usages)
+}
+
+// usersToBadger copies the users alone, and sees before that the keys are right.
+func (m *migration) usersToBadger(ctx context.Context) error {
+	var users []*feed.User
+	_, err := m.etcd.Session().Snapshot(ctx, func(page []feed.Change) error {
+		for _, change := range page {
+			if change.User != nil {
+				users = append(users, change.User)
+			}
+			if change.Token == nil {
+				continue
+			}
+			if err := m.opens(change.Token); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, u := range users {
+		if err := m.own.Users().Put(ctx, u.Name, u.Account); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (m *migration) ownIsEmpty(ctx context.Context) error {

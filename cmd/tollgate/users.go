@@ -41,11 +41,18 @@ func (g *gatewayProcess) makeFirstUser(ctx context.Context) error {
 		Name: firstUser, PasswordHash: hash, Created: g.tokens.Now(),
 		Roles: []string{accounts.AdminRole}, Tenants: []string{accounts.AnyTenant},
 	}
-	if err := g.users.Create(ctx, u); err != nil {
+	if err := g.users.Create(ctx, u); err != nil && !g.isMade(u) {
 		return fmt.Errorf("make first user: %w", err)
 	}
 	printFirstRun(g.process.Stdout, g.publicURL(), u.Name, password)
 	return nil
+}
+
+// isMade reports whether a user is there as he was to be made: a write whose
+// end is not known may have happened.
+func (g *gatewayProcess) isMade(u accounts.Stored) bool {
+	a, ok := g.users.Directory().Lookup(u.Name)
+	return ok && a.PasswordHash == u.PasswordHash
 }
 
 // publicURL returns the address of the gateway as a client on this machine

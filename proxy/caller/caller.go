@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"tollgate/proxy/sigv4"
 	"tollgate/tokens"
@@ -43,6 +44,7 @@ type Callers struct {
 	Revision func(ctx context.Context, revision uint64) error
 
 	explained budget
+	awaiting  atomic.Int32 // requests that wait for a revision
 }
 
 // Identify returns who stands behind a credential. A cookie that does not

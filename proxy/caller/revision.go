@@ -27,6 +27,10 @@ var (
 // patience is how long a request waits for the revision that it asks for.
 const patience = 2 * time.Second
 
+// maxAwaiting bounds how many requests wait for a revision at a time: nobody has
+// said yet who he is.
+const maxAwaiting = 256
+
 // Await waits until this gateway has the revision of the tokens that a request
 // asks for, for two seconds at most. Where nobody shares the tokens it does
 // nothing. The errors are ErrRevision, ErrNotHereYet, tokens.ErrStale and the
@@ -43,6 +47,11 @@ func (c *Callers) Await(r *http.Request) error {
 	if err != nil || len(values) > 1 {
 		return fmt.Errorf("%w: read %.40q, accepted is one decimal number", ErrRevision, values)
 	}
+	if c.awaiting.Add(1) > maxAwaiting {
+		c.awaiting.Add(-1)
+		return fmt.Errorf("%w: %d requests wait for one already", ErrNotHereYet, maxAwaiting)
+	}
+	defer c.awaiting.Add(-1)
 	ctx, cancel := context.WithTimeout(r.Context(), patience)
 	defer cancel()
 	err = c.Revision(ctx, revision)

@@ -37,6 +37,9 @@ func (r *Registry) Loaded(all map[string][]byte) error {
 	clear(r.stored)
 	var failed error
 	for name, record := range all {
+		if record == nil {
+			record = []byte{} // it is there, and cannot be read
+		}
 		if err := r.take(name, record); err != nil {
 			failed = err
 		}

@@ -18,11 +18,13 @@ import (
 
 const generationPrefix = "generation-"
 
-// While a generation is loaded, it takes more than its tables can be merged
-// at the same time.
+// While a generation is loaded, tables come faster than they can be merged.
+// They are merged more at a time than those of a store, which halves the cost
+// of loading, and a look-up asks the filters of a few more of them.
 const (
 	loadingMemtables = 3
-	loadingStall     = 64 // tables that have not been merged
+	loadingTables    = 8  // that have not been merged
+	loadingStall     = 64 // the same, when writing waits
 )
 
 // generation is one loading of a replica: a database of its own.
@@ -39,11 +41,14 @@ type generation struct {
 	damage   atomic.Pointer[error] // what was found; nil = nothing
 }
 
-// generationOptions are those of a store that does not wait for the disk.
+// generationOptions are those of a store that does not wait for the disk. The
+// lock of the replica is that of all its generations.
 func generationOptions(cfg Config) badger.Options {
 	return cfg.badgerOptions().
 		WithSyncWrites(false).
+		WithBypassLockGuard(true).
 		WithNumMemtables(loadingMemtables).
+		WithNumLevelZeroTables(loadingTables).
 		WithNumLevelZeroTablesStall(loadingStall)
 }
 

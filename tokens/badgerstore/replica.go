@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"tollgate/tokens"
@@ -60,8 +59,8 @@ type ReplicaConfig struct {
 type Replica struct {
 	reader
 	cfg  Config
-	boot string   // this start of the machine; empty = unknown
-	lock *os.File // held while the replica is open
+	boot string  // this start of the machine; empty = unknown
+	lock dirLock // held while the replica is open
 
 	current atomic.Pointer[generation] // in force
 
@@ -102,25 +101,9 @@ func openReplica(from ReplicaConfig, boot string) (*Replica, error) {
 		cfg:    cfg, boot: boot, lock: lock,
 	}
 	if err := r.open(); err != nil {
-		return nil, errors.Join(err, lock.Close())
+		return nil, errors.Join(err, lock.release())
 	}
 	return r, nil
-}
-
-// lockDir keeps other processes out until the file is closed.
-func lockDir(dir string) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // in the replica's own directory
-	if err != nil {
-		return nil, err
-	}
-	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-	if errors.Is(err, syscall.EWOULDBLOCK) {
-		err = fmt.Errorf("%w: %s is locked; stop the other process first", ErrInUse, dir)
-	}
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return f, nil
 }
 
 func (r *Replica) open() error {
@@ -286,7 +269,7 @@ func (r *Replica) Close() error {
 	}
 	r.retired.Wait()
 	r.newest.Load().leave()
-	return errors.Join(err, r.finish(r.current.Load()), r.lock.Close())
+	return errors.Join(err, r.finish(r.current.Load()), r.lock.release())
 }
 
 // finish closes the generation in force. Only what is all on the disk is

@@ -163,8 +163,12 @@ func TestDamageIsFoundAndHealedByAFlip(t *testing.T) {
 				t.Fatal(err)
 			}
 			for range 2 {
-				if err := meet(r); err == nil || errors.Is(err, tokens.ErrUnknown) {
+				err := meet(r)
+				if err == nil || errors.Is(err, tokens.ErrUnknown) {
 					t.Fatalf("%s = %v, want damage", name, err)
+				}
+				if said := errors.Is(err, ErrReplicaDamaged); said != (name == "each" || name == "apply") {
+					t.Errorf("%s = %v", name, err)
 				}
 			}
 			if err := r.Healthy(); !errors.Is(err, ErrReplicaDamaged) || r.Position() != (feed.Position{}) {

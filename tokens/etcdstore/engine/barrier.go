@@ -86,6 +86,9 @@ func (e *Engine) everywhere(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	if !listed[e.instance] { // nor may others be that decide
+		return 0, fmt.Errorf("%w: %w", tokens.ErrEngine, errNotListed)
+	}
 	renewed, pause := time.Now(), barrierPoll
 	r := renewal{engine: e, lease: lease}
 	defer r.close()

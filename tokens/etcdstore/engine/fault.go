@@ -18,6 +18,7 @@ var ErrCompacted = errors.New("the engine has given up the changes after that po
 
 var (
 	errUnknownOutcome = errors.New("the write may or may not have happened")
+	errNotListed      = errors.New("this gateway is not listed as live itself")
 	errLeaseLost      = errors.New("lease has run out")
 	errTurnLost       = errors.New("turn has run out")
 	errContended      = errors.New("what was to be written was changed by others again and again")

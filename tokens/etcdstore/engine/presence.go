@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -44,11 +45,13 @@ func (e *Engine) Announce(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(e.life, cancel)()
-	since := time.Now().UTC().Truncate(time.Second)
+	since, silent := time.Now().UTC().Truncate(time.Second), false
 	for ctx.Err() == nil {
 		err := e.announce(ctx, since)
 		e.present.Store(nil)
-		if ctx.Err() == nil && err != nil {
+		lost := errors.Is(err, errLeaseLost)
+		if ctx.Err() == nil && err != nil && (lost || !silent) {
+			silent = !lost // of several failures in a row the first is told
 			e.cfg.Log(fmt.Sprintf("etcd: this gateway is not listed as live: %v", err))
 		}
 		sleep(ctx, time.Second)
@@ -70,6 +73,7 @@ func (e *Engine) announce(ctx context.Context, since time.Time) (err error) {
 	e.keep(ctx, lease, e.cfg.Presence, func(at time.Time) {
 		e.present.Store(&presence{from: from, until: at.Add(e.cfg.Presence)})
 	})
+	e.present.Store(nil) // before the list, and others, can know
 	return errLeaseLost
 }
 
