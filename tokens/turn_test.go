@@ -110,6 +110,7 @@ func TestRevokeAllSeesWhatOthersMade(t *testing.T) {
 	w := usualWorld()
 	w.put(t, "ann", redA())
 	deps, asked, lost := w.deps, 0, error(nil)
+	deps.Store = w.memory // several are revoked at a time
 	deps.Turn = func(ctx context.Context, name string) (context.Context, func(), error) {
 		if asked++; name != "list" || lost != nil {
 			return ctx, func() {}, lost
