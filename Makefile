@@ -34,7 +34,7 @@ lint: ## golangci-lint, at a pinned version
 
 .PHONY: race
 race: ## all tests, with the race detector; vet has its own target
-	go test -race -vet=off ./...
+	go test -race -vet=off -timeout 20m ./...
 
 # Tests with dependencies of their own are modules of their own. Those that run the
 # program are always run: go test cannot see that it changed. The contract of stores is
