@@ -113,7 +113,7 @@ upstreams: [{name: storage, urls: [%q]}]
 func (g *gateway) start() {
 	g.t.Helper()
 	command := exec.Command(given.program, "serve", "--config", g.config)
-	command.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + filepath.Dir(g.config), "GORACE=halt_on_error=1"}
+	command.Env = g.environment()
 	p, err := process.Start(g.name, command)
 	if err != nil {
 		g.t.Fatal(err)
@@ -130,6 +130,12 @@ func (g *gateway) start() {
 		g.t.Fatal(err)
 	}
 	g.address.Store(&ready.addresses)
+}
+
+// environment is what the program is run with: nothing of the tests' own, which
+// are TOLLGATE_ variables that it does not know.
+func (g *gateway) environment() []string {
+	return []string{"PATH=" + os.Getenv("PATH"), "HOME=" + filepath.Dir(g.config), "GORACE=halt_on_error=1"}
 }
 
 // kill ends it with SIGKILL.

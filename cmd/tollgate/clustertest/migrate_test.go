@@ -46,10 +46,16 @@ func TestTokensMoveToEtcdAndBack(t *testing.T) {
 		}
 	}
 	write(shared, text)
+	migrate := func(to string) (string, error) {
+		command := exec.CommandContext(t.Context(), given.program, "store", "migrate", "--config", shared, "--to", to)
+		command.Env = g.environment()
+		out, err := command.CombinedOutput()
+		return string(out), err
+	}
 	move := func(to, want string) {
 		t.Helper()
-		out, err := exec.CommandContext(t.Context(), given.program, "store", "migrate", "--config", shared, "--to", to).CombinedOutput()
-		if (err == nil) != strings.HasPrefix(want, "4 tokens") || !strings.Contains(string(out), want) {
+		out, err := migrate(to)
+		if (err == nil) != strings.HasPrefix(want, "4 tokens") || !strings.Contains(out, want) {
 			t.Errorf("to %s: %v: %s", to, err, out)
 		}
 	}
@@ -79,8 +85,8 @@ func TestTokensMoveToEtcdAndBack(t *testing.T) {
 	<-g.running.Ended()
 	g.running = nil
 	until(t, "the gateway is forgotten", func() bool {
-		out, err := exec.CommandContext(t.Context(), given.program, "store", "migrate", "--config", shared, "--to", "badger").CombinedOutput()
-		return err == nil && strings.HasPrefix(string(out), "4 tokens, 0 users")
+		out, err := migrate("badger")
+		return err == nil && strings.HasPrefix(out, "4 tokens, 0 users")
 	})
 	g.config = alone
 	g.start()
