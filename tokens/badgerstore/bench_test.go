@@ -61,7 +61,7 @@ func load(b *testing.B, dir string, n int, make func(int) *tokens.Token) {
 	if err := batch.Flush(); err != nil {
 		b.Fatal(err)
 	}
-	if err := errors.Join(s.db.Flatten(2), s.db.Close()); err != nil {
+	if err := errors.Join(s.db.Flatten(2), s.db.Close(), s.lock.release()); err != nil {
 		b.Fatal(err)
 	}
 }

@@ -88,10 +88,12 @@ func (c Config) roomToChange() uint64 { return c.MinFree / 8 * 3 }
 // The checksums of all tables are verified when they are opened: a damaged
 // block could otherwise hide the newest version of a record and show an older
 // one, in which a revoked token is live. Verifying each read as well would not
-// help: Badger takes a block that fails for one that has not got the key.
+// help: Badger takes a block that fails for one that has not got the key. Who
+// opens the directory locks it.
 func (c Config) badgerOptions() badger.Options {
 	return badger.DefaultOptions(c.dbDir()).
 		WithSyncWrites(true).
+		WithBypassLockGuard(true).
 		WithNumVersionsToKeep(1).
 		WithDetectConflicts(false).
 		WithCompression(options.None).

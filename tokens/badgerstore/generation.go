@@ -41,12 +41,10 @@ type generation struct {
 	damage   atomic.Pointer[error] // what was found; nil = nothing
 }
 
-// generationOptions are those of a store that does not wait for the disk. The
-// lock of the replica is that of all its generations.
+// generationOptions are those of a store that does not wait for the disk.
 func generationOptions(cfg Config) badger.Options {
 	return cfg.badgerOptions().
 		WithSyncWrites(false).
-		WithBypassLockGuard(true).
 		WithNumMemtables(loadingMemtables).
 		WithNumLevelZeroTables(loadingTables).
 		WithNumLevelZeroTablesStall(loadingStall)

@@ -4,33 +4,33 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"syscall"
 )
 
-// dirLock keeps other processes out of a directory until it is released, or
-// the process ends.
-type dirLock struct{ f *os.File }
+// dirLock keeps other processes out of a directory until it is released or the
+// process ends. It is the lock that Badger would take, but for how it is
+// released.
+type dirLock struct{ fd int }
 
 // lockDir locks a directory: ErrInUse if another has done so.
 func lockDir(dir string) (dirLock, error) {
-	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // in the replica's own directory
+	fd, err := syscall.Open(dir, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
 	if err != nil {
-		return dirLock{}, err
+		return dirLock{}, &os.PathError{Op: "open", Path: dir, Err: err}
 	}
-	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	err = syscall.Flock(fd, syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		err = fmt.Errorf("%w: %s is locked; stop the other process first", ErrInUse, dir)
 	}
 	if err != nil {
-		return dirLock{}, errors.Join(err, f.Close())
+		return dirLock{}, errors.Join(err, syscall.Close(fd))
 	}
-	return dirLock{f: f}, nil
+	return dirLock{fd: fd}, nil
 }
 
 // release unlocks before it closes: a process that is just being started from
-// this one holds the file open for a moment, and would hold the lock with it.
-// See flock(2).
+// this one has the directory open for a moment, and would hold the lock for as
+// long. See flock(2).
 func (l dirLock) release() error {
-	return errors.Join(syscall.Flock(int(l.f.Fd()), syscall.LOCK_UN), l.f.Close())
+	return errors.Join(syscall.Flock(l.fd, syscall.LOCK_UN), syscall.Close(l.fd))
 }

@@ -16,7 +16,7 @@ func TestALockIsReleasedAlthoughAChildHasTheFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	inherited, err := syscall.Dup(int(lock.f.Fd()))
+	inherited, err := syscall.Dup(lock.fd)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -48,6 +48,20 @@ func open(cfg Config) (*Store, error) {
 	if err := prepare(cfg); err != nil {
 		return nil, err
 	}
+	lock, err := lockDir(cfg.dbDir())
+	if err != nil {
+		return nil, err
+	}
+	s, err := openLocked(cfg)
+	if err != nil {
+		return nil, errors.Join(err, lock.release())
+	}
+	s.lock = lock
+	return s, nil
+}
+
+// openLocked opens what nobody else has open.
+func openLocked(cfg Config) (*Store, error) {
 	mark, err := loadMark(cfg.Dir)
 	if err != nil && (!cfg.AcceptRollback || !errors.Is(err, ErrDamagedMark)) {
 		return nil, fmt.Errorf("%w; whether writes are missing cannot be told: restore the file or the whole "+
@@ -58,7 +72,7 @@ func open(cfg Config) (*Store, error) {
 	}
 	db, err := openBadger(cfg.badgerOptions())
 	if err != nil {
-		return nil, unopened(cfg, err)
+		return nil, fmt.Errorf("%w; the files in %s cannot be read: restore a backup", err, cfg.dbDir())
 	}
 	s, err := newStore(cfg, db, mark)
 	if err != nil {
@@ -112,14 +126,6 @@ func rolledBack(found, want uint64) error {
 		ErrRolledBack, found, want)
 }
 
-// unopened says what to do about a database that cannot be opened.
-func unopened(cfg Config, err error) error {
-	if errors.Is(err, ErrInUse) {
-		return err
-	}
-	return fmt.Errorf("%w; the files in %s cannot be read: restore a backup", err, cfg.dbDir())
-}
-
 func openBadger(opts badger.Options) (*badger.DB, error) {
 	var err error
 	for range openTries {
@@ -128,9 +134,6 @@ func openBadger(opts badger.Options) (*badger.DB, error) {
 			return db, nil
 		}
 		// Badger flattens the errors of the system into text.
-		if strings.Contains(err.Error(), "Cannot acquire directory lock") {
-			return nil, fmt.Errorf("%w: %s is locked; stop the other process first", ErrInUse, opts.Dir)
-		}
 		if !strings.Contains(err.Error(), "Create a new file") {
 			break
 		}

@@ -256,7 +256,8 @@ func (r *Replica) Size() (lsm, vlog int64) { return sizeOf(r.current.Load().cfg.
 // Close ends the replica: all later calls get tokens.ErrStoreClosed, and what
 // was being loaded is discarded. If there is no room for what Badger writes at
 // its end, the database is left as it is, which loses nothing unless the
-// machine is started again. Closing twice does nothing.
+// machine is started again, and its directory stays locked until the process
+// ends. Closing twice does nothing.
 func (r *Replica) Close() error {
 	if !r.shut() {
 		return nil
@@ -269,15 +270,17 @@ func (r *Replica) Close() error {
 	}
 	r.retired.Wait()
 	r.newest.Load().leave()
-	return errors.Join(err, r.finish(r.current.Load()), r.lock.release())
+	g := r.current.Load()
+	if free, spaceErr := r.cfg.FreeSpace(r.cfg.Dir); spaceErr == nil && free < closingRoom {
+		return errors.Join(err, fmt.Errorf("close %s: %w: %d bytes are free, the database is left unclosed",
+			g.cfg.Dir, tokens.ErrStoreFull, free))
+	}
+	return errors.Join(err, r.finish(g), r.lock.release())
 }
 
 // finish closes the generation in force. Only what is all on the disk is
 // trusted whatever happens to the machine.
 func (r *Replica) finish(g *generation) error {
-	if free, err := r.cfg.FreeSpace(r.cfg.Dir); err == nil && free < closingRoom {
-		return fmt.Errorf("close %s: %w: %d bytes are free, the database is left unclosed", g.cfg.Dir, tokens.ErrStoreFull, free)
-	}
 	if err := g.close(); err != nil {
 		return err
 	}

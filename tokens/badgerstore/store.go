@@ -32,6 +32,7 @@ type Store struct {
 	reader
 	cfg    Config
 	db     *badger.DB
+	lock   dirLock // on the directory of the database
 	counts *counts
 
 	// Used by the keeper, and by Close after that has ended.
@@ -136,7 +137,7 @@ func (s *Store) Close() error {
 	if dbErr := s.db.Close(); dbErr != nil {
 		err = errors.Join(err, fmt.Errorf("close %s: %w", s.cfg.dbDir(), dbErr))
 	}
-	return err
+	return errors.Join(err, s.lock.release())
 }
 
 // Healthy returns nil while the store is open and its last commit went well.
