@@ -31,9 +31,11 @@ type Issued struct {
 
 // Issue makes a token. When it returns without an error the token is durable.
 // The errors are ErrAnonymous, ErrOtherTenant, ErrOutOfScope, ErrPermission, an
-// *InvalidError, ErrName, ErrTooMany, ErrOtherRequest, ErrUsedUp, ErrStoreFull
-// and what the store says when it fails.
+// *InvalidError, ErrName, ErrTooMany, ErrOtherRequest, ErrUsedUp, ErrStoreFull,
+// ErrStale also if somebody was changed while he was judged, and what the store
+// says when it fails.
 func (s *Service) Issue(ctx context.Context, o Order) (Issued, error) {
+	ctx = s.resting(ctx, o.By, o.Owner)
 	t, err := s.draft(&o)
 	if err != nil {
 		return Issued{}, err

@@ -165,6 +165,11 @@ func (s *Service) Revoke(ctx context.Context, m Manager, ref Secret, accept func
 // ErrAnonymous, ErrNotOwner, ErrPermission, ErrConflict, ErrName and ErrTooMany
 // for one that is revived, an *InvalidError and ErrStoreFull.
 func (s *Service) Change(ctx context.Context, m Manager, ref Secret, c Change) (*Token, error) {
+	if c.deed() == deedWrite {
+		ctx = s.resting(ctx, m.Subject, nil)
+	} else {
+		ctx = unresting(ctx)
+	}
 	if c.Revive && c.Most > 0 {
 		t, err := s.find(ctx, m, ref)
 		if err != nil {

@@ -94,13 +94,15 @@ type Service struct {
 	used   *usages
 	fresh  func() error // nil = always
 	turn   Turn         // nil = nobody shares the store
+	// revision is that of what the store has; nil = nobody shares it
+	revision func() uint64
 	// Who holds one of both holds the one of the owner first.
 	byOwner locks // where tokens are counted, or made once
 	byToken locks // where uses are counted
 }
 
-// Deps is what a Service works with. All fields but Redact, Fresh and Turn must
-// be set.
+// Deps is what a Service works with. All fields but Redact and those after it
+// must be set.
 type Deps struct {
 	Store  Store
 	Usage  UsageStore
@@ -114,15 +116,17 @@ type Deps struct {
 	// Fresh is nil as long as what is known of users is fresh, or ErrStale; nil
 	// = it always is. Of tokens the store says so itself.
 	Fresh func() error
-	// Turn is needed where others share the store; nil = nobody does.
-	Turn Turn
+	// Turn and Revision, which is that of what the store has, are needed where
+	// others share the store; nil = nobody does.
+	Turn     Turn
+	Revision func() uint64
 }
 
 // NewService returns a service on a store.
 func NewService(d Deps, c Config) *Service {
 	s := &Service{
 		store: d.Store, usage: d.Usage, sealer: d.Sealer, users: d.Users,
-		now: d.Now, random: d.Random, redact: d.Redact, fresh: d.Fresh, turn: d.Turn, used: newUsages(),
+		now: d.Now, random: d.Random, redact: d.Redact, fresh: d.Fresh, turn: d.Turn, revision: d.Revision, used: newUsages(),
 	}
 	s.Configure(c)
 	return s

@@ -104,7 +104,7 @@ func (g *gatewayProcess) replicaOf(s etcdstore.Status) metrics.Replica {
 // failure of it.
 func (g *gatewayProcess) observeEngine(op string, took time.Duration, err error) {
 	for _, refusal := range []error{
-		tokens.ErrUnknown, tokens.ErrConflict, tokens.ErrExists, tokens.ErrName, context.Canceled,
+		tokens.ErrUnknown, tokens.ErrConflict, tokens.ErrExists, tokens.ErrName, tokens.ErrStale, context.Canceled,
 	} {
 		if errors.Is(err, refusal) {
 			err = nil

@@ -142,7 +142,7 @@ func (g *gatewayProcess) assemble(ctx context.Context, c Config, ring *keyring.R
 		Redact: accesslog.Redact,
 	}
 	if s := g.shelf.shared; s != nil {
-		deps.Fresh, deps.Turn = s.Fresh, s.Turn
+		deps.Fresh, deps.Turn, deps.Revision = s.Fresh, s.Turn, s.Revision
 	}
 	g.tokens = tokens.NewService(deps, c.Tokens.Config)
 	g.callers = &caller.Callers{

@@ -191,11 +191,10 @@ func (m *migration) toEtcd(ctx context.Context) error {
 		return err
 	}
 	for part := range slices.Chunk(ids, tokens.MaxLimit) {
-		all, err := m.own.Usages(ctx, part)
+		all, err := m.used(ctx, part)
 		if err != nil {
 			return err
 		}
-		all = slices.DeleteFunc(all, func(u tokens.Usage) bool { return u.Count == 0 })
 		if _, err := m.etcd.AddUsages(ctx, all); err != nil {
 			return err
 		}
@@ -338,12 +337,43 @@ func (m *migration) compare(ctx context.Context) (tally, error) {
 	if err != nil {
 		return in, err
 	}
-	var own tally
-	err = m.own.Each(ctx, func(*tokens.Token) error { own.tokens++; return nil })
-	if err == nil && (own.tokens != in.tokens || len(users) != in.users) {
-		err = fmt.Errorf("%w: %d tokens and %d users in etcd, %d and %d in the data directory", errDiffers, in.tokens, in.users, own.tokens, len(users))
+	own, err := m.count(ctx)
+	own.users = len(users)
+	if err == nil && own != in {
+		err = fmt.Errorf("%w: %d tokens, %d users and the uses of %d tokens in etcd, %d, %d and %d in the data directory",
+			errDiffers, in.tokens, in.users, in.usages, own.tokens, own.users, own.usages)
 	}
 	return in, err
+}
+
+// count counts what the data directory has, but for users.
+func (m *migration) count(ctx context.Context) (own tally, err error) {
+	var ids []tokens.ID
+	err = m.own.Each(ctx, func(t *tokens.Token) error {
+		ids = append(ids, t.ID)
+		return nil
+	})
+	if err != nil {
+		return own, err
+	}
+	own.tokens = len(ids)
+	for part := range slices.Chunk(ids, tokens.MaxLimit) {
+		all, err := m.used(ctx, part)
+		if err != nil {
+			return own, err
+		}
+		own.usages += len(all)
+	}
+	return own, nil
+}
+
+// used returns the uses of those of the tokens that were used.
+func (m *migration) used(ctx context.Context, ids []tokens.ID) ([]tokens.Usage, error) {
+	all, err := m.own.Usages(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(all, func(u tokens.Usage) bool { return u.Count == 0 }), nil
 }
 
 // same says whether the data directory has what etcd has.

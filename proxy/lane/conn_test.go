@@ -17,7 +17,6 @@ import (
 // controls is what a handler of the lane can do beyond net/http's.
 type controls interface {
 	Gone() bool
-	KeepRequest()
 }
 
 // ask sends a request and reads its answer.

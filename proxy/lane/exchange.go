@@ -17,7 +17,6 @@ type exchange struct {
 	memory *memory
 	remote string // the client's address
 	body   *body  // nil if the request has none
-	kept   bool   // the handler keeps the memory
 }
 
 // memory is what the handler sees of a request, and that is reused.
@@ -109,8 +108,8 @@ func (x *exchange) forget() {
 	m := x.memory
 	x.head.forget()
 	x.body = nil
-	if x.kept || len(m.header) > maxKept || cap(m.values) > maxKept {
-		x.memory, x.kept = newMemory(), false
+	if len(m.header) > maxKept || cap(m.values) > maxKept {
+		x.memory = newMemory()
 		return
 	}
 	clear(m.header)

@@ -196,15 +196,12 @@ func TestDeadlinesEndWithTheRequest(t *testing.T) {
 	}
 }
 
-// TestNothingIsKept checks that what a handler keeps of a request shows nothing
-// of the next.
+// TestNothingIsKept checks that a body that a handler keeps shows nothing of the
+// next request.
 func TestNothingIsKept(t *testing.T) {
 	var bodies []io.Reader
-	var requests []*http.Request
-	s := open(t, setup{handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.(controls).KeepRequest()
+	s := open(t, setup{handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		bodies = append(bodies, r.Body)
-		requests = append(requests, r)
 		for _, b := range bodies[:len(bodies)-1] {
 			if n, err := b.Read(make([]byte, 10)); n != 0 || !errors.Is(err, http.ErrBodyReadAfterClose) {
 				t.Errorf("the body of an earlier request gave %d bytes, %v", n, err)
@@ -212,14 +209,8 @@ func TestNothingIsKept(t *testing.T) {
 		}
 	})})
 	s.say(t, "POST /a HTTP/1.1\r\nHost: x\r\nSecret: a\r\nContent-Length: 5\r\n\r\nhello"+"POST /b?c HTTP/1.1\r\nHost: y\r\nSecret: b\r\nContent-Length: 5\r\n\r\nworld"+"POST /c HTTP/1.1\r\nHost: z\r\nContent-Length: 5\r\n\r\nthree")
-	if len(requests) != 3 {
-		t.Fatalf("%d requests", len(requests))
-	}
-	if r := requests[0]; r.URL.Path != "/a" || r.Host != "x" || r.Header.Get("Secret") != "a" {
-		t.Errorf("the first request became %s", describe(r))
-	}
-	if r := requests[2]; len(r.Header) != 1 {
-		t.Errorf("the last request has %v", r.Header)
+	if len(bodies) != 3 {
+		t.Fatalf("%d requests", len(bodies))
 	}
 }
 

@@ -28,8 +28,8 @@ import (
 type Config struct {
 	// Handler is the one that the http.Server has. nil: the lane serves
 	// nothing. It must not use the request, its header, its URL or the values
-	// in them after it has returned, since the next request reuses them, unless
-	// it called KeepRequest of the ResponseWriter. The strings stay valid.
+	// in them after it has returned, since the next request reuses them. The
+	// strings stay valid.
 	Handler http.Handler
 	// Takes is asked for each request that fits the grammar; false hands it
 	// over untouched. It must not read the body nor change the request. nil

@@ -14,7 +14,7 @@ import (
 
 // response is the http.ResponseWriter. Beyond that it is what
 // http.ResponseController asks for, but for Hijack; an io.ReaderFrom that lets
-// the kernel move bytes; and it has Gone and KeepRequest.
+// the kernel move bytes; and it has Gone.
 type response struct {
 	x       *exchange
 	header  http.Header // the handler's
@@ -238,11 +238,6 @@ func (w *response) limitDiscard() {
 		_ = w.x.conn.tcp.SetReadDeadline(w.x.conn.lane.clock().Add(time.Second)) // fails only if the socket is closed, which reading tells
 	}
 }
-
-// KeepRequest says that the request is used after the handler has returned:
-// neither it nor its header is reused then. It must be called by the handler's
-// goroutine.
-func (w *response) KeepRequest() { w.x.kept = true }
 
 // finish ends the answer after the handler. It reports whether the connection
 // can be used again.

@@ -91,8 +91,6 @@ func (r *Registry) Unused() bool {
 // Configure puts another valid configuration in force, neither of whose parts
 // may be changed afterwards. What is kept in the store stays as it is.
 func (r *Registry) Configure(cfg Config, admins []string) {
-	r.changing.Lock()
-	defer r.changing.Unlock()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.cfg, r.admins = cfg, admins

@@ -210,3 +210,29 @@ func TestSharedRecordThatCannotBeReadDisables(t *testing.T) {
 		}
 	}
 }
+
+// TestConfigurationDoesNotWaitForATurn: who waits for his turn holds up nobody
+// who has another configuration for the gateway.
+func TestConfigurationDoesNotWaitForATurn(t *testing.T) {
+	store := &shared{all: make(map[string][]byte)}
+	r := store.join(t)
+	store.turn.Lock()
+	waits, changed := make(chan struct{}), make(chan error, 1)
+	r.Share(func(ctx context.Context, name string) (context.Context, func(), error) {
+		close(waits)
+		return store.take(ctx, name)
+	})
+	go func() { changed <- r.Create(context.Background(), accounts.Stored{Name: "jane"}) }()
+	<-waits
+	r.Configure(accounts.Config{}, nil)
+	if _, ok := r.User("filed"); ok {
+		t.Error("the configuration is not in force while a change waits for its turn")
+	}
+	store.turn.Unlock()
+	if err := <-changed; err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := r.User("jane"); !ok {
+		t.Error("the change is not in force")
+	}
+}

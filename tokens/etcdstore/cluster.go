@@ -13,6 +13,9 @@ import (
 // errSomebody: there is a gateway of which nothing is known.
 var errSomebody = errors.New("a gateway is listed and has not answered")
 
+// turnTimeout is how long anybody waits for a turn.
+const turnTimeout = 10 * time.Second
+
 // Turn waits for the one turn that all gateways share under a name, and until
 // this one has everything that was written in the turns before. Writes made
 // with the context that it returns fail once the turn is lost. The function
@@ -21,7 +24,9 @@ func (s *Store) Turn(ctx context.Context, name string) (context.Context, func(),
 	if err := s.Writable(); err != nil {
 		return ctx, func() {}, err
 	}
-	t, err := s.truth.Turn(ctx, name)
+	queue, leave := context.WithTimeout(ctx, turnTimeout)
+	defer leave()
+	t, err := s.truth.Turn(queue, name)
 	if err != nil {
 		return ctx, func() {}, fmt.Errorf("take a turn: %w", err)
 	}

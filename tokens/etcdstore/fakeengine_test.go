@@ -47,24 +47,26 @@ const (
 // fakeEngine is an engine in memory that does what no real one does when it is
 // told to.
 type fakeEngine struct {
-	mu      sync.Mutex
-	past    past
-	writes  int           // makes marks
-	life    int           // a restore ends all watches
-	changed chan struct{} // closed at every change
-	faults  map[string]fault
-	lose    func(b engine.Batch) bool // whether watches leave a batch out; nil = none
-	onPage  func()                    // called, without mu, before each page of a snapshot
-	onStamp func()                    // called, without mu, before each page of stamps
-	names   []string
-	current int
-	proofs  int
-	acks    []string
-	waiting []string // barriers that a watch meets at its beginning
-	turns   sync.Mutex
-	closed  bool
-	from    time.Time // since when the gateway is listed; zero = it is not
-	until   time.Time // until when; zero = for ever
+	mu       sync.Mutex
+	past     past
+	writes   int           // makes marks
+	life     int           // a restore ends all watches
+	changed  chan struct{} // closed at every change
+	faults   map[string]fault
+	lose     func(b engine.Batch) bool // whether watches leave a batch out; nil = none
+	others   []engine.Gateway          // that live
+	relisted int                       // how often this one was put on the list anew
+	onPage   func()                    // called, without mu, before each page of a snapshot
+	onStamp  func()                    // called, without mu, before each page of stamps
+	names    []string
+	current  int
+	proofs   int
+	acks     []string
+	waiting  []string // barriers that a watch meets at its beginning
+	turns    sync.Mutex
+	closed   bool
+	from     time.Time // since when the gateway is listed; zero = it is not
+	until    time.Time // until when; zero = for ever
 }
 
 func newFakeEngine(members ...string) *fakeEngine {

@@ -138,8 +138,14 @@ func (e *fakeEngine) Everywhere(ctx context.Context) (int, error) {
 
 // Gateways implements list.
 func (e *fakeEngine) Gateways(ctx context.Context) ([]engine.Gateway, error) {
-	return make([]engine.Gateway, 1), e.able(ctx)
+	e.mu.Lock()
+	all := append([]engine.Gateway{{Own: true}}, e.others...)
+	e.mu.Unlock()
+	return all, e.able(ctx)
 }
+
+// Relist implements list.
+func (e *fakeEngine) Relist() { e.locked(func() { e.relisted++ }) }
 
 // Turn implements group.
 func (e *fakeEngine) Turn(ctx context.Context, _ string) (turn, error) {

@@ -125,6 +125,9 @@ func TestRestartGoesOnWhereItWas(t *testing.T) {
 				if got := g.loaded(); !slices.Equal(got, row.loads) {
 					t.Errorf("loads %q, want %q", got, row.loads)
 				}
+				if want := slices.Contains(row.loads, Foreign); e.relisted > 0 != want {
+					t.Errorf("put on the list anew %d times, want it: %v", e.relisted, want)
+				}
 			})
 		})
 	}

@@ -15,7 +15,9 @@ import (
 func (r *replicator) load(ctx context.Context, member session, why Reason) error {
 	r.note(true)
 	defer r.note(false)
-	r.tell.fine(fmt.Sprintf("loading all tokens from %s (%s)", r.members.Endpoint(member), why))
+	if !r.tell.feed.isBad() { // else it is tried again and again
+		r.tell.fine(fmt.Sprintf("loading all tokens from %s (%s)", r.members.Endpoint(member), why))
+	}
 	began := r.progress.elapsed()
 	next, err := r.replica.Begin(ctx)
 	if err != nil {
@@ -25,6 +27,9 @@ func (r *replicator) load(ctx context.Context, member session, why Reason) error
 	if err != nil {
 		r.members.Leave(member)
 		return errors.Join(fmt.Errorf("load a replica: %w", err), next.Discard())
+	}
+	if why == Foreign {
+		r.relist() // the engine may know nothing of this gateway
 	}
 	if err := r.flip(ctx, next, at); err != nil {
 		return fmt.Errorf("put the replica in force: %w", err)

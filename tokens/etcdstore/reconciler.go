@@ -41,15 +41,15 @@ type reconciler struct {
 func (r *reconciler) run(ctx context.Context) {
 	failures := r.tell.streak("everything was compared with the engine again")
 	for r.progress.awaitFresh(ctx) == nil {
-		began := r.progress.elapsed()
+		began, before := r.progress.elapsed(), r.diverged.Load()
 		more, err := r.round(ctx)
 		wait := r.interval - rand.N(r.interval/10+1) //nolint:gosec // spreads gateways over time, protects nothing
 		switch {
 		case err != nil && ctx.Err() == nil:
 			failures.badly(fmt.Sprintf("comparison with the engine: %v", err))
 			wait = min(wait, reconcileAgain)
-		case more:
-			wait = 0
+		case more && r.diverged.Load() > before:
+			wait = 0 // as long as there is something to repair
 		case err == nil:
 			failures.well()
 			r.rounds.Add(1)

@@ -39,6 +39,7 @@ type replicator struct {
 	progress *progress
 	hooks    hooks
 	poke     func() // asks for a proof
+	relist   func() // puts this gateway on the list anew
 	barriers *barriers
 	tell     *teller
 	timeout  time.Duration // of a proof

@@ -51,6 +51,7 @@ type list interface {
 	Announce(ctx context.Context)
 	Present() (from, until time.Time)
 	Gateways(ctx context.Context) ([]engine.Gateway, error)
+	Relist()
 }
 
 // turn is a lock that is held.

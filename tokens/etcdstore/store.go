@@ -94,6 +94,7 @@ type Store struct {
 	stop       context.CancelFunc
 	running    sync.WaitGroup
 	close      func() error
+	clocks     clocks
 	own        time.Duration // that a write waits for the own replica
 	others     time.Duration // that all other gateways are waited for
 }
@@ -176,6 +177,14 @@ func (c Config) clock() func() time.Duration {
 	return func() time.Duration { return c.Now().Sub(began) }
 }
 
+// wall returns the time of the calendar.
+func (c Config) wall() func() time.Time {
+	if c.Now == nil {
+		return time.Now
+	}
+	return c.Now
+}
+
 // listing returns when this gateway is listed, by that clock: rather later and
 // for a shorter time than it is.
 func listing(from list, elapsed func() time.Duration) func() (from, until time.Duration) {
@@ -202,7 +211,7 @@ func newStore(cfg Config, from truth, to replica) *Store {
 	s.replicator = &replicator{
 		members: from.members, replica: to, cache: s.cache, progress: s.progress,
 		hooks:    hooks{userChanged: cfg.UserChanged, usersLoaded: cfg.UsersLoaded},
-		barriers: newBarriers(from.group, tell), tell: tell, timeout: cfg.Patience,
+		barriers: newBarriers(from.group, tell), relist: from.Relist, tell: tell, timeout: cfg.Patience,
 	}
 	s.prover = &prover{
 		members: from.members, progress: s.progress, replicator: s.replicator,
@@ -214,6 +223,7 @@ func newStore(cfg Config, from truth, to replica) *Store {
 		members: from.members, replica: to, progress: s.progress, prover: s.prover,
 		replicator: s.replicator, interval: cfg.Reconcile, tell: tell,
 	}
+	s.clocks = clocks{list: from.list, now: cfg.wall(), tell: tell.streak("the clocks of the gateways agree again")}
 	s.progress.open(to.Position())
 	return s
 }

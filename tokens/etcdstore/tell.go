@@ -108,6 +108,12 @@ func (s *streak) badly(why string) {
 	}
 }
 
+func (s *streak) isBad() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.bad
+}
+
 func (s *streak) well() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

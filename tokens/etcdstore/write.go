@@ -51,7 +51,14 @@ func (s *Store) AddUsages(ctx context.Context, all []tokens.Usage) error {
 
 // Purge implements tokens.Store, with the errors of Put. What it removed before
 // an error stays removed. Gateways that purge at the same time share the work.
+// It refuses while the clock of this gateway is far ahead of another's.
 func (s *Store) Purge(ctx context.Context, before time.Time) (removed int, err error) {
+	if err := s.Writable(); err != nil {
+		return 0, err
+	}
+	if err := s.clocks.check(ctx); err != nil {
+		return 0, fmt.Errorf("purge tokens: %w", err)
+	}
 	for removed < maxPurge {
 		n, more, err := s.purge(ctx, before, min(maxPurge-removed, purgeBatch))
 		removed += n

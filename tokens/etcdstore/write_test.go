@@ -355,3 +355,34 @@ func TestUsagesAddUp(t *testing.T) {
 		}
 	})
 }
+
+// TestAClockThatIsAheadRemovesNothing: what has ended by it may be alive.
+func TestAClockThatIsAheadRemovesNothing(t *testing.T) {
+	scenario(t, func(t *testing.T) {
+		e := newFakeEngine("a")
+		g := freshGateway(t, e)
+		put(t, g, sample(1))
+		time.Sleep(2 * time.Hour)
+		g.awaitFresh(t)
+		gateway := func(name string, behind time.Duration) engine.Gateway {
+			return engine.Gateway{Name: name, Clock: time.Now().Add(-behind)}
+		}
+		for _, row := range []struct {
+			name   string
+			others []engine.Gateway
+			want   int
+		}{
+			{"another one is behind", []engine.Gateway{gateway("a", time.Minute), gateway("b", maxAhead+time.Second)}, 0},
+			{"all say the same", []engine.Gateway{gateway("a", maxAhead-time.Second), gateway("b", -time.Hour), {Name: "says nothing"}}, 1},
+		} {
+			e.locked(func() { e.others = row.others })
+			n, err := g.Purge(t.Context(), time.Now())
+			if n != row.want || errors.Is(err, tokens.ErrEngine) != (row.want == 0) || row.want > 0 && err != nil {
+				t.Errorf("%s: %d are removed, %v, want %d", row.name, n, err, row.want)
+			}
+		}
+		if !slices.ContainsFunc(g.told(), func(line string) bool { return strings.Contains(line, "CLOCK: ") }) {
+			t.Errorf("nobody was told: %q", g.told())
+		}
+	})
+}

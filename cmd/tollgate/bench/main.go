@@ -121,17 +121,17 @@ func run(ctx context.Context, args []string, in io.Reader, out, progress io.Writ
 	}
 	ctx, done := context.WithTimeout(ctx, s.limit())
 	defer done()
-	r, err := measure(ctx, s, progress)
-	if err != nil {
-		return err
+	r, failed := measure(ctx, s, progress)
+	if r == nil {
+		return failed
 	}
 	if s.json {
 		enc := json.NewEncoder(out)
 		enc.SetIndent("", "  ")
-		return enc.Encode(r)
+		return errors.Join(failed, enc.Encode(r))
 	}
 	_, err = io.WriteString(out, r.text())
-	return err
+	return errors.Join(failed, err)
 }
 
 // spareProcessor keeps Go from taking the processor away from a thread that is

@@ -12,12 +12,14 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"time"
 )
 
-// measure runs the benchmark.
+// measure runs the benchmark. With an error the report has what was measured
+// before.
 func measure(ctx context.Context, s settings, progress io.Writer) (*report, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -28,17 +30,20 @@ func measure(ctx context.Context, s settings, progress io.Writer) (*report, erro
 		return nil, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	l := &launcher{self: self, dir: dir, plan: planCores()}
-	defer l.stop()
-	result := newReport(s, l.plan)
+	plan := planCores()
+	result := newReport(s, plan)
 	for _, part := range parts() {
 		if !s.includes(part.name) {
 			continue
 		}
-		if err := part.measure(l, ctx, s, result, progress); err != nil {
-			return nil, fmt.Errorf("%s: %w", part.name, err)
+		l := &launcher{self: self, dir: filepath.Join(dir, part.name), plan: plan}
+		if err = os.Mkdir(l.dir, 0o700); err == nil {
+			err = part.measure(l, ctx, s, result, progress)
+			l.stop()
 		}
-		l.stop()
+		if err != nil {
+			return result, fmt.Errorf("%s: %w", part.name, err)
+		}
 	}
 	return result, nil
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
@@ -133,6 +134,12 @@ func signed(revision uint64) int64 { return int64(min(revision, 1<<63-1)) }
 // absent is true while there is no such key.
 func absent(key string) clientv3.Cmp {
 	return clientv3.Compare(clientv3.CreateRevision(key), "=", 0)
+}
+
+// noNewer is true while the last write to a key is not after a revision, and
+// while it is absent.
+func noNewer(key string, revision uint64) clientv3.Cmp {
+	return clientv3.Compare(clientv3.ModRevision(key), "<", signed(min(revision, math.MaxInt64-1)+1))
 }
 
 // unchanged is true while a key is as it was at a revision; zero = absent.

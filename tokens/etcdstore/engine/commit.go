@@ -76,19 +76,27 @@ type transaction struct {
 func (e *Engine) send(ctx context.Context, tx transaction) (resp *clientv3.TxnResponse, err error) {
 	err = e.once(ctx, func(ctx context.Context, c *clientv3.Client) (err error) {
 		resp, err = c.Txn(ctx).If(tx.compares...).Then(tx.then...).Else(tx.otherwise...).Commit()
+		if of := e.cluster.Load(); err == nil && of != 0 && resp.Header.GetClusterId() != of {
+			return errOtherCluster
+		}
 		return err
 	})
 	return resp, err
 }
 
-// complete adds what every write has: the head, and that the turn in the
-// context, if there is one, is still had.
+// complete adds what every write has: the head, and from the context that those
+// on whom the write rests are as they were, and that the turn is still had.
 func (e *Engine) complete(ctx context.Context, w write, mark string) transaction {
 	head := e.keys.head()
 	tx := transaction{
 		compares:  w.compares[:len(w.compares):len(w.compares)],
 		then:      append(w.ops[:len(w.ops):len(w.ops)], clientv3.OpPut(head, mark)),
 		otherwise: w.looks[:len(w.looks):len(w.looks)],
+	}
+	basis := tokens.BasisOf(ctx)
+	for _, key := range e.keys.under(basis) {
+		tx.compares = append(tx.compares, noNewer(key, basis.Revision))
+		tx.otherwise = append(tx.otherwise, clientv3.OpGet(key, clientv3.WithKeysOnly()))
 	}
 	if t := turnIn(ctx); t != nil {
 		tx.compares = append(tx.compares, t.isHad())
@@ -123,7 +131,14 @@ func (e *Engine) answered(ctx context.Context, resp *clientv3.TxnResponse, err e
 		}
 		s.held = s.held[:last]
 	}
-	return outcome{revision: s.head, seen: s.held}, nil
+	basis := tokens.BasisOf(ctx)
+	own := len(s.held) - len(e.keys.under(basis))
+	for _, kv := range s.held[own:] {
+		if revisionOf(kv) > basis.Revision {
+			return outcome{revision: s.head}, fmt.Errorf("%w: %w", tokens.ErrStale, errBasis)
+		}
+	}
+	return outcome{revision: s.head, seen: s.held[:own]}, nil
 }
 
 // landed looks for a write whose answer was lost. If it happened, the head was

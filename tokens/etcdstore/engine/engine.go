@@ -33,8 +33,10 @@ type Engine struct {
 	life     context.Context
 	end      context.CancelFunc
 	present  atomic.Pointer[presence]
-	random   sync.Mutex // guards cfg.Random
-	usages   sync.Mutex // held while usages are added, so that only other gateways come in between
+	again    chan struct{} // has room for one: the presence is to begin anew
+	cluster  atomic.Uint64 // of which proofs were; zero = of none yet
+	random   sync.Mutex    // guards cfg.Random
+	usages   sync.Mutex    // held while usages are added, so that only other gateways come in between
 
 	mu      sync.Mutex // guards all below
 	current int        // among members: that of sessions
@@ -50,7 +52,7 @@ func Open(cfg Config) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open engine: %w", err)
 	}
-	e := &Engine{cfg: cfg, keys: keys{prefix: cfg.Prefix}}
+	e := &Engine{cfg: cfg, keys: keys{prefix: cfg.Prefix}, again: make(chan struct{}, 1)}
 	mark, err := e.mark()
 	if err != nil {
 		return nil, fmt.Errorf("open engine: %w", err)

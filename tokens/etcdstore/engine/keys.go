@@ -18,6 +18,8 @@ import (
 //	d/l/<id>        the usage of a token
 //	d/b/<nonce>     a barrier
 //	i/h/<hash>      the id of the token with that hash
+//	i/u/<name>      put whenever the user of that name is made, changed or
+//	                removed, and never deleted
 //	i/n/<owner><name>  the id of the token that has the name; owner has its
 //	                length, a uvarint, in front
 //	g/<gateway>     a gateway that is live
@@ -48,6 +50,20 @@ func (k keys) gateways() string              { return k.prefix + gatewayPart }
 func (k keys) gateway(inst string) string    { return k.prefix + gatewayPart + inst }
 func (k keys) acks(nonce string) string      { return k.prefix + "a/" + nonce + "/" }
 func (k keys) ack(nonce, inst string) string { return k.acks(nonce) + inst }
+
+func (k keys) changed(user string) string { return k.prefix + "i/u/" + user }
+
+// under returns the keys of those on whom a write rests.
+func (k keys) under(b tokens.Basis) []string {
+	all := make([]string, 0, len(b.Users)+len(b.Tokens))
+	for _, name := range b.Users {
+		all = append(all, k.changed(name))
+	}
+	for _, id := range b.Tokens {
+		all = append(all, k.token(id))
+	}
+	return all
+}
 
 func (k keys) name(owner, name string) string {
 	return k.prefix + "i/n/" + string(record.AppendString(nil, owner)) + name

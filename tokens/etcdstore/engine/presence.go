@@ -27,10 +27,24 @@ func (e *Engine) Present() (from, until time.Time) {
 	return time.Time{}, time.Time{}
 }
 
-// notice is what is said of a gateway to people.
+// noticeEvery is how often a gateway says anew what its clock shows.
+const noticeEvery = time.Minute
+
+// notice is what is said of a gateway, to people and of its clock to others.
 type notice struct {
 	Name  string    `json:"name"`
 	Since time.Time `json:"since"`
+	Clock time.Time `json:"clock"`
+}
+
+// Relist has the presence begin anew, for an engine that may know nothing of
+// it. Until then there is none.
+func (e *Engine) Relist() {
+	e.present.Store(nil)
+	select {
+	case e.again <- struct{}{}:
+	default:
+	}
 }
 
 // Announce lists this gateway among the live ones until the context ends or the
@@ -61,6 +75,10 @@ func (e *Engine) Announce(ctx context.Context) {
 // announce is one presence, from its beginning until it is lost.
 func (e *Engine) announce(ctx context.Context, since time.Time) (err error) {
 	observed := e.observe("presence")
+	select {
+	case <-e.again: // it is anew already
+	default:
+	}
 	sent := time.Now()
 	lease, err := e.list(ctx, since)
 	observed(&err)
@@ -68,10 +86,27 @@ func (e *Engine) announce(ctx context.Context, since time.Time) (err error) {
 		return err
 	}
 	defer e.revoke(ctx, lease)
-	from := time.Now()
-	e.present.Store(&presence{from: from, until: sent.Add(e.cfg.Presence)})
-	e.keep(ctx, lease, e.cfg.Presence, func(at time.Time) {
-		e.present.Store(&presence{from: from, until: at.Add(e.cfg.Presence)})
+	kept, end := context.WithCancel(ctx)
+	defer end()
+	go func() {
+		defer end()
+		select {
+		case <-e.again:
+		case <-kept.Done():
+		}
+	}()
+	now := &presence{from: time.Now(), until: sent.Add(e.cfg.Presence)}
+	e.present.Store(now)
+	noticed := sent
+	e.keep(kept, lease, e.cfg.Presence, func(at time.Time) {
+		next := &presence{from: now.from, until: at.Add(e.cfg.Presence)}
+		if !e.present.CompareAndSwap(now, next) {
+			return // it is to begin anew
+		}
+		now = next
+		if at.Sub(noticed) >= noticeEvery && e.notice(kept, since, lease) == nil {
+			noticed = at
+		}
 	})
 	e.present.Store(nil) // before the list, and others, can know
 	return errLeaseLost
@@ -79,30 +114,40 @@ func (e *Engine) announce(ctx context.Context, since time.Time) (err error) {
 
 // list puts this gateway on the list, bound to a lease of its own.
 func (e *Engine) list(ctx context.Context, since time.Time) (clientv3.LeaseID, error) {
-	said, err := json.Marshal(notice{Name: e.cfg.Gateway, Since: since})
-	if err != nil {
-		return 0, err
-	}
 	ctx, cancel := bounded(ctx)
 	defer cancel()
 	lease, err := e.grant(ctx, e.cfg.Presence)
 	if err != nil {
 		return 0, err
 	}
-	err = e.ask(ctx, func(ctx context.Context, c *clientv3.Client) error {
-		_, err := c.Put(ctx, e.keys.gateway(e.instance), string(said), clientv3.WithLease(lease))
-		return err
-	})
-	if err != nil {
+	if err = e.notice(ctx, since, lease); err != nil {
 		e.revoke(ctx, lease)
 	}
 	return lease, err
+}
+
+// notice writes what this gateway says of itself.
+func (e *Engine) notice(ctx context.Context, since time.Time, lease clientv3.LeaseID) error {
+	said, err := json.Marshal(notice{Name: e.cfg.Gateway, Since: since, Clock: time.Now().UTC()})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	return e.ask(ctx, func(ctx context.Context, c *clientv3.Client) error {
+		_, err := c.Put(ctx, e.keys.gateway(e.instance), string(said), clientv3.WithLease(lease))
+		return err
+	})
 }
 
 // Gateway is a live one.
 type Gateway struct {
 	Name  string
 	Since time.Time // zero = not known
+	// Clock is what its clock showed at most noticeEvery and a fifth of its
+	// presence ago; zero = not known.
+	Clock time.Time
+	Own   bool // this one
 }
 
 // Gateways returns the live ones, by name. The errors wrap tokens.ErrEngine.
@@ -122,7 +167,9 @@ func (e *Engine) Gateways(ctx context.Context) (all []Gateway, err error) {
 		return nil, fmt.Errorf("list gateways: %w", err)
 	}
 	for _, kv := range kvs {
-		all = append(all, gatewayOf(strings.TrimPrefix(string(kv.Key), e.keys.gateways()), kv.Value))
+		g := gatewayOf(strings.TrimPrefix(string(kv.Key), e.keys.gateways()), kv.Value)
+		g.Own = string(kv.Key) == e.keys.gateway(e.instance)
+		all = append(all, g)
 	}
 	return all, nil
 }
@@ -134,5 +181,5 @@ func gatewayOf(instance string, value []byte) Gateway {
 		said = notice{}
 	}
 	name, _, _ := strings.Cut(instance, "/")
-	return Gateway{Name: name, Since: said.Since}
+	return Gateway{Name: name, Since: said.Since, Clock: said.Clock}
 }

@@ -46,6 +46,9 @@ func (s *Session) Proof(ctx context.Context, have feed.Position) (p Proof, err e
 	if p, err = s.proof(ctx, have); err != nil {
 		return Proof{}, fmt.Errorf("proof of freshness: %w", engineError(err))
 	}
+	if p.History == Same {
+		s.engine.cluster.Store(p.Head.Cluster)
+	}
 	return p, nil
 }
 

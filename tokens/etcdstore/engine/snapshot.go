@@ -38,6 +38,7 @@ func (s *Session) Snapshot(ctx context.Context, page func([]feed.Change) error) 
 	if err != nil {
 		return feed.Position{}, fmt.Errorf("snapshot: %w", err)
 	}
+	defer r.others.close()
 	for _, part := range []string{tokenPart, userPart, usagePart} {
 		err := r.pages(ctx, part, pageKeys, func(kvs []*mvccpb.KeyValue) error {
 			for part := range slices.Chunk(kvs, pageSize) {
@@ -50,6 +51,9 @@ func (s *Session) Snapshot(ctx context.Context, page func([]feed.Change) error) 
 		if err != nil {
 			return feed.Position{}, fmt.Errorf("snapshot: %w", err)
 		}
+	}
+	if err := r.others.reached(); err != nil {
+		return feed.Position{}, fmt.Errorf("snapshot: %w", err)
 	}
 	at = r.head
 	if at.Mark == "" {
@@ -75,6 +79,7 @@ func (s *Session) Stamps(ctx context.Context, page func([]Stamp) error) (revisio
 	if err != nil {
 		return 0, fmt.Errorf("stamps: %w", err)
 	}
+	defer r.others.close()
 	for _, part := range []string{tokenPart, userPart} {
 		err := r.pages(ctx, part, stampKeys, func(kvs []*mvccpb.KeyValue) error {
 			stamps := make([]Stamp, 0, len(kvs))
@@ -92,6 +97,9 @@ func (s *Session) Stamps(ctx context.Context, page func([]Stamp) error) (revisio
 		if err != nil {
 			return 0, fmt.Errorf("stamps: %w", err)
 		}
+	}
+	if err := r.others.reached(); err != nil {
+		return 0, fmt.Errorf("stamps: %w", err)
 	}
 	return r.head.Revision, nil
 }
@@ -148,6 +156,7 @@ type reading struct {
 	client   *clientv3.Client
 	head     feed.Position
 	revision int64
+	others   agreement
 }
 
 // reading begins with a linearizable read, so that the state is no older than
@@ -157,13 +166,16 @@ func (s *Session) reading(ctx context.Context) (*reading, error) {
 	if err != nil {
 		return nil, engineError(err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, pageTime)
+	within, cancel := context.WithTimeout(ctx, pageTime)
 	defer cancel()
-	resp, err := c.Get(ctx, s.engine.keys.head())
+	resp, err := c.Get(within, s.engine.keys.head())
 	if err != nil {
 		return nil, engineError(err)
 	}
-	return &reading{session: s, client: c, head: headOf(resp.Header, resp.Kvs), revision: resp.Header.Revision}, nil
+	return &reading{
+		session: s, client: c, head: headOf(resp.Header, resp.Kvs), revision: resp.Header.Revision,
+		others: s.engine.agree(ctx, s.member, resp.Header.GetClusterId()),
+	}, nil
 }
 
 // pages gives out what is below a part of the prefix, in the order of the keys.

@@ -29,7 +29,7 @@ func (e *Engine) PutUser(ctx context.Context, u feed.User) (revision uint64, err
 	ctx, cancel := bounded(ctx)
 	defer cancel()
 	if revision, err = e.putUser(ctx, u); err != nil {
-		return 0, fmt.Errorf("put user: %w", err)
+		return revision, fmt.Errorf("put user: %w", err)
 	}
 	return revision, nil
 }
@@ -38,10 +38,12 @@ func (e *Engine) PutUser(ctx context.Context, u feed.User) (revision uint64, err
 // attempt whose answer was lost cannot undo a later write.
 func (e *Engine) putUser(ctx context.Context, u feed.User) (uint64, error) {
 	key := e.keys.user(u.Name)
-	w := write{ops: []clientv3.Op{clientv3.OpPut(key, string(u.Account))}, witness: key}
+	put := clientv3.OpPut(key, string(u.Account))
 	if u.Account == nil {
-		w.ops, w.witness = []clientv3.Op{clientv3.OpDelete(key)}, ""
+		put = clientv3.OpDelete(key)
 	}
+	changed := e.keys.changed(u.Name)
+	w := write{ops: []clientv3.Op{put, clientv3.OpPut(changed, "")}, witness: changed}
 	for range contests {
 		s, err := e.look(ctx, clientv3.OpGet(key, clientv3.WithKeysOnly()))
 		if err != nil {

@@ -222,6 +222,15 @@ func TestPresenceIsGivenUpAndTakenAgain(t *testing.T) {
 		from, _ := b.Present()
 		return from.After(first) && live() == 1
 	})
+	first, _ = b.Present()
+	b.Relist()
+	if from, _ := b.Present(); from.Equal(first) {
+		t.Error("it is present as before although it is to begin anew")
+	}
+	until(t, "another presence", func() bool {
+		from, _ := b.Present()
+		return from.After(first) && live() == 1
+	})
 	if err := b.Close(); err != nil {
 		t.Fatal(err)
 	}

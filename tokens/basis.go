@@ -1,0 +1,77 @@
+package tokens
+
+import (
+	"context"
+	"slices"
+)
+
+// Basis is what a write rests on where several gateways share the store: those
+// who were looked at to judge that it may be done. A store must not do it if one
+// of them was changed after Revision: then it was judged by what is no more. The
+// zero Basis is that of a write that rests on nobody.
+type Basis struct {
+	Revision uint64 // of what the store had before anybody was looked at
+	Users    []string
+	Tokens   []ID
+}
+
+type basisKey struct{}
+
+// BasisOf returns what the writes with a context rest on.
+func BasisOf(ctx context.Context) Basis {
+	b, _ := ctx.Value(basisKey{}).(*Basis)
+	if b == nil {
+		return Basis{}
+	}
+	return *b
+}
+
+// Judge returns a context for looking at who asks for something, and for what he
+// is then given by Resting, Issue and Change.
+func (s *Service) Judge(ctx context.Context) context.Context {
+	if s.revision == nil {
+		return ctx
+	}
+	return context.WithValue(ctx, basisKey{}, &Basis{Revision: s.revision()})
+}
+
+// Resting returns a context whose writes do not happen, with ErrStale, if
+// somebody of these was changed since Judge made the context that it is made of.
+// Of any other context it makes nothing.
+func Resting(ctx context.Context, on Subject, users ...string) context.Context {
+	b := BasisOf(ctx)
+	if ctx.Value(basisKey{}) == nil {
+		return ctx
+	}
+	if on.User != nil {
+		users = append(users, on.User.Name)
+	}
+	b = Basis{Revision: b.Revision, Users: slices.Compact(slices.Sorted(slices.Values(users)))}
+	// Each use of a token that is counted changes it, and is refused by
+	// itself if the token has ended.
+	if t := on.Token; t != nil && t.Only.Uses == 0 {
+		b.Tokens = []ID{t.ID}
+	}
+	return context.WithValue(ctx, basisKey{}, &b)
+}
+
+// resting is Resting for what is judged only now if nobody was before. other is
+// whom it is about; nil = nobody else.
+func (s *Service) resting(ctx context.Context, on Subject, other *User) context.Context {
+	if ctx.Value(basisKey{}) == nil {
+		ctx = s.Judge(ctx)
+	}
+	if other == nil {
+		return Resting(ctx, on)
+	}
+	return Resting(ctx, on, other.Name)
+}
+
+// unresting returns a context whose writes happen whoever was changed: what
+// takes something away is not to wait.
+func unresting(ctx context.Context) context.Context {
+	if ctx.Value(basisKey{}) == nil {
+		return ctx
+	}
+	return context.WithValue(ctx, basisKey{}, &Basis{})
+}
