@@ -3,6 +3,7 @@ package admin_test
 import (
 	"context"
 	"crypto/rand"
+	"encoding/base64"
 	"io"
 	"maps"
 	"net/http"
@@ -129,6 +130,60 @@ func TestWhatRequestsRestOn(t *testing.T) {
 		if status != row.status || len(got) != 1 || !reflect.DeepEqual(got[0], row.want) {
 			t.Errorf("%s: %d %s rests on %+v, want %d and %+v", row.name, status, answer, got, row.status, row.want)
 		}
+	}
+}
+
+// slowly is a body during which something happens.
+type slowly struct {
+	io.Reader
+	happens func()
+}
+
+func (s *slowly) Read(p []byte) (int, error) {
+	if s.happens != nil {
+		s.happens()
+		s.happens = nil
+	}
+	return s.Reader.Read(p)
+}
+
+// TestWhatHappensDuringABody: who asks is judged by what he was at first, and a
+// token that was changed meanwhile gives nothing.
+func TestWhatHappensDuringABody(t *testing.T) {
+	kept := &noted{Store: memstore.New(), users: map[string][]byte{}}
+	var revision atomic.Uint64
+	e := restingOn(t, kept, &revision)
+	ask := func(authorization string, happens func()) (int, string) {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/_admin/api/v1/tokens", &slowly{strings.NewReader("{}"), happens})
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Authorization", authorization)
+		w := httptest.NewRecorder()
+		e.ServeHTTP(w, r)
+		return w.Code, w.Body.String()
+	}
+	password := "Basic " + base64.StdEncoding.EncodeToString([]byte("root:"+rootPassword))
+	status, answer := ask(password, func() { revision.Add(5) })
+	if got := kept.taken(); status != http.StatusCreated || !reflect.DeepEqual(got, []tokens.Basis{{Users: []string{"root"}}}) {
+		t.Fatalf("revisions during the body: %d %s rests on %+v", status, answer, got)
+	}
+	bearer, id := "Bearer "+between(answer, `"token":"`, `"`), tokens.ID(between(answer, `"id":"`, `"`))
+	status, answer = ask(bearer, func() {
+		mine, err := kept.ByID(t.Context(), id)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		mine = mine.Clone()
+		mine.Expires = time.Now().Add(time.Minute).UTC().Truncate(time.Millisecond)
+		if _, err := kept.Store.Put(t.Context(), mine); err != nil {
+			t.Error(err)
+		}
+	})
+	if got := kept.taken(); status != http.StatusForbidden || len(got) != 0 {
+		t.Errorf("a shorter life during the body: %d %s, %d writes, want 403 and none", status, answer, len(got))
+	}
+	if status, answer = ask(bearer, nil); status != http.StatusCreated {
+		t.Errorf("afterwards: %d %s", status, answer)
 	}
 }
 

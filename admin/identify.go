@@ -63,8 +63,10 @@ func (a *Admin) somebody(c echo.Context) (caller.Caller, error) {
 }
 
 // still says whether somebody is who he was and may what he might. No use of
-// his token is counted.
+// his token is counted. What he is given rests on him as he was at first, since
+// by that he was judged.
 func (a *Admin) still(c echo.Context, was caller.Caller) error {
+	defer c.SetRequest(c.Request())
 	now, err := a.presents(c)
 	if (errors.Is(err, tokens.ErrUsedUp) || errors.Is(now.Degraded, tokens.ErrUsedUp)) && was.Token != nil && was.Token.Only.Uses > 0 {
 		return nil // by this very request, or one beside it
@@ -72,10 +74,19 @@ func (a *Admin) still(c echo.Context, was caller.Caller) error {
 	if err != nil {
 		return &callerError{err}
 	}
-	if now.Anonymous() || !reflect.DeepEqual(*now.User, *was.User) {
+	if now.Anonymous() || !reflect.DeepEqual(*now.User, *was.User) || changed(now.Token, was.Token) {
 		return tokens.ErrPermission // he changed meanwhile
 	}
 	return nil
+}
+
+// changed reports whether a token is not as it was, but for uses that were
+// counted.
+func changed(now, was *tokens.Token) bool {
+	if now == nil || was == nil {
+		return now != was
+	}
+	return now.Revision != was.Revision && (was.Only.Uses == 0 || !now.Expires.Equal(was.Expires))
 }
 
 // use holds the restrictions of the token that somebody comes by, and counts

@@ -67,11 +67,27 @@ func (s *Service) resting(ctx context.Context, on Subject, other *User) context.
 	return Resting(ctx, on, other.Name)
 }
 
-// unresting returns a context whose writes happen whoever was changed: what
-// takes something away is not to wait.
-func unresting(ctx context.Context) context.Context {
+// restingFor returns the context for a change. What takes something away
+// happens whoever was changed: it is not to wait.
+func (s *Service) restingFor(ctx context.Context, m Manager, c *Change) context.Context {
+	if c.deed() == deedWrite {
+		return s.resting(ctx, m.Subject, nil)
+	}
 	if ctx.Value(basisKey{}) == nil {
 		return ctx
 	}
 	return context.WithValue(ctx, basisKey{}, &Basis{})
+}
+
+// alsoResting adds a user to those on whom writes rest, if they rest on
+// anybody.
+func alsoResting(ctx context.Context, user string) context.Context {
+	b := BasisOf(ctx)
+	if len(b.Users) == 0 {
+		return ctx
+	}
+	b.Users = append(slices.Clone(b.Users), user)
+	slices.Sort(b.Users)
+	b.Users = slices.Compact(b.Users)
+	return context.WithValue(ctx, basisKey{}, &b)
 }

@@ -61,11 +61,11 @@ func TestWhatWritesRestOn(t *testing.T) {
 		"a longer life": {func(ctx context.Context, s *tokens.Service, w *world) error {
 			tok, _ := w.put(t, "ann", redA())
 			return change(ctx, s, w, tok.ID, tokens.Change{Lifetime: &tokens.Lifetime{Until: w.time.Add(2 * time.Hour)}})
-		}, []tokens.Basis{{Revision: judged, Users: []string{"root"}}}},
+		}, []tokens.Basis{{Revision: judged, Users: []string{"ann", "root"}}}},
 		"enabled": {func(ctx context.Context, s *tokens.Service, w *world) error {
 			tok, _ := w.put(t, "ann", redA(), disabled)
 			return change(ctx, s, w, tok.ID, tokens.Change{Enabled: &yes})
-		}, []tokens.Basis{{Revision: judged, Users: []string{"root"}}}},
+		}, []tokens.Basis{{Revision: judged, Users: []string{"ann", "root"}}}},
 		"disabled": {func(ctx context.Context, s *tokens.Service, w *world) error {
 			tok, _ := w.put(t, "ann", redA())
 			return change(ctx, s, w, tok.ID, tokens.Change{Enabled: &no})

@@ -31,7 +31,7 @@ type Issued struct {
 
 // Issue makes a token. When it returns without an error the token is durable.
 // The errors are ErrAnonymous, ErrOtherTenant, ErrOutOfScope, ErrPermission, an
-// *InvalidError, ErrName, ErrTooMany, ErrOtherRequest, ErrUsedUp, ErrStoreFull,
+// *InvalidError, ErrName, ErrTooMany, ErrOtherRequest, ErrUsedUp, ErrConflict, ErrStoreFull,
 // ErrStale also if somebody was changed while he was judged, and what the store
 // says when it fails.
 func (s *Service) Issue(ctx context.Context, o Order) (Issued, error) {
@@ -56,12 +56,24 @@ func (s *Service) Issue(ctx context.Context, o Order) (Issued, error) {
 	if err := s.checkCount(ctx, t, t.Created, o.Most); err != nil {
 		return Issued{}, err
 	}
-	if mine := o.By.Token; mine != nil && mine.Only.Uses > 0 {
-		if _, err := s.spend(ctx, mine.ID, t.Only.Uses); err != nil {
-			return Issued{}, err
-		}
+	if err := s.pay(ctx, o.By.Token, t.Only.Uses); err != nil {
+		return Issued{}, err
 	}
 	return s.put(ctx, t, o)
+}
+
+// pay takes the uses of a new token off the one that it is made with, if that
+// one has a limited number of them; nil = by none. ErrConflict if its life is
+// not what the new token's was made of.
+func (s *Service) pay(ctx context.Context, mine *Token, n uint32) error {
+	if mine == nil || mine.Only.Uses == 0 {
+		return nil
+	}
+	now, err := s.spend(ctx, mine.ID, n)
+	if err == nil && !now.Expires.Equal(mine.Expires) {
+		err = fmt.Errorf("make token: the token that it is made with: %w", ErrConflict)
+	}
+	return err
 }
 
 // draft returns what an order makes, but for its id and its value, if it may be

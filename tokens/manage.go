@@ -165,11 +165,7 @@ func (s *Service) Revoke(ctx context.Context, m Manager, ref Secret, accept func
 // ErrAnonymous, ErrNotOwner, ErrPermission, ErrConflict, ErrName and ErrTooMany
 // for one that is revived, an *InvalidError and ErrStoreFull.
 func (s *Service) Change(ctx context.Context, m Manager, ref Secret, c Change) (*Token, error) {
-	if c.deed() == deedWrite {
-		ctx = s.resting(ctx, m.Subject, nil)
-	} else {
-		ctx = unresting(ctx)
-	}
+	ctx = s.restingFor(ctx, m, &c)
 	if c.Revive && c.Most > 0 {
 		t, err := s.find(ctx, m, ref)
 		if err != nil {
@@ -189,7 +185,7 @@ func (s *Service) Change(ctx context.Context, m Manager, ref Secret, c Change) (
 		if err := s.apply(ctx, m, t, c); err != nil {
 			return nil, err
 		}
-		t.Revision, err = s.store.Put(ctx, t)
+		t.Revision, err = s.store.Put(alsoResting(ctx, t.Owner), t)
 		if errors.Is(err, ErrConflict) && c.Revision == 0 {
 			continue
 		}

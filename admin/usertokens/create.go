@@ -19,7 +19,7 @@ func (a *API) createOwn(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return a.create(c, who, nil)
+	return a.create(c, who, func(echo.Context, caller.Caller) (*tokens.User, error) { return nil, nil })
 }
 
 // createOf makes a token for a service account. The caller needs every right
@@ -29,26 +29,40 @@ func (a *API) createOf(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	user, err := a.target(c, who, mayWrite)
-	if err != nil {
+	if _, err := a.account(c, who); err != nil {
 		return err
 	}
-	if user.Name != who.User.Name && !outranks(who, user.Account) {
-		return tokens.ErrPermission
-	}
-	if !user.ServiceAccount {
-		return api.Invalid("the user is no service account, accepted are those alone; others make their tokens themselves at %s", own)
-	}
-	if !user.Disabled.At.IsZero() {
-		return &api.Error{Status: http.StatusConflict, Reason: api.ReasonConflict, Detail: "the service account is disabled, so that no token of it would count"}
-	}
-	return a.create(c, who, &user.User)
+	return a.create(c, who, a.account)
 }
 
-// create makes a token; a nil owner is the caller.
-func (a *API) create(c echo.Context, who caller.Caller, owner *tokens.User) error {
+// account returns the service account that the path names, if the caller may
+// make tokens for it.
+func (a *API) account(c echo.Context, who caller.Caller) (*tokens.User, error) {
+	user, err := a.target(c, who, mayWrite)
+	if err != nil {
+		return nil, err
+	}
+	if user.Name != who.User.Name && !outranks(who, user.Account) {
+		return nil, tokens.ErrPermission
+	}
+	if !user.ServiceAccount {
+		return nil, api.Invalid("the user is no service account, accepted are those alone; others make their tokens themselves at %s", own)
+	}
+	if !user.Disabled.At.IsZero() {
+		return nil, &api.Error{Status: http.StatusConflict, Reason: api.ReasonConflict, Detail: "the service account is disabled, so that no token of it would count"}
+	}
+	return &user.User, nil
+}
+
+// create makes a token. whom is asked for its owner once the body is there, nil = for the
+// caller.
+func (a *API) create(c echo.Context, who caller.Caller, whom func(echo.Context, caller.Caller) (*tokens.User, error)) error {
 	var asked creation
 	if _, err := api.Body(c, &asked); err != nil {
+		return err
+	}
+	owner, err := whom(c, who)
+	if err != nil {
 		return err
 	}
 	order, err := asked.order()

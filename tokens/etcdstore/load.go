@@ -28,8 +28,8 @@ func (r *replicator) load(ctx context.Context, member session, why Reason) error
 		r.members.Leave(member)
 		return errors.Join(fmt.Errorf("load a replica: %w", err), next.Discard())
 	}
-	if why == Foreign {
-		r.relist() // the engine may know nothing of this gateway
+	if why != Empty {
+		r.relist() // the engine may have been restored, and know nothing of this gateway
 	}
 	if err := r.flip(ctx, next, at); err != nil {
 		return fmt.Errorf("put the replica in force: %w", err)

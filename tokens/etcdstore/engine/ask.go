@@ -95,10 +95,11 @@ func (e *Engine) look(ctx context.Context, gets ...clientv3.Op) (sight, error) {
 	ops := append(gets[:len(gets):len(gets)], clientv3.OpGet(e.keys.head(), clientv3.WithKeysOnly()))
 	err := e.ask(ctx, func(ctx context.Context, c *clientv3.Client) error {
 		resp, err := c.Txn(ctx).Then(ops...).Commit()
-		if err == nil {
-			s = sightOf(resp)
+		if err != nil {
+			return err
 		}
-		return err
+		s = sightOf(resp)
+		return e.isOurs(resp.Header)
 	})
 	return s, err
 }
@@ -134,6 +135,11 @@ func signed(revision uint64) int64 { return int64(min(revision, 1<<63-1)) }
 // absent is true while there is no such key.
 func absent(key string) clientv3.Cmp {
 	return clientv3.Compare(clientv3.CreateRevision(key), "=", 0)
+}
+
+// present is true while there is such a key.
+func present(key string) clientv3.Cmp {
+	return clientv3.Compare(clientv3.CreateRevision(key), ">", 0)
 }
 
 // noNewer is true while the last write to a key is not after a revision, and

@@ -138,10 +138,11 @@ func (e *Engine) roll(ctx context.Context, nonce string) (live, acked map[string
 		resp, err := c.Txn(ctx).Then(
 			clientv3.OpGet(e.keys.gateways(), clientv3.WithPrefix(), clientv3.WithKeysOnly()),
 			clientv3.OpGet(e.keys.acks(nonce), clientv3.WithPrefix(), clientv3.WithKeysOnly())).Commit()
-		if err == nil {
-			live, acked = namesBelow(e.keys.gateways(), resp.Responses[0]), namesBelow(e.keys.acks(nonce), resp.Responses[1])
+		if err != nil {
+			return err
 		}
-		return err
+		live, acked = namesBelow(e.keys.gateways(), resp.Responses[0]), namesBelow(e.keys.acks(nonce), resp.Responses[1])
+		return e.isOurs(resp.Header)
 	})
 	return live, acked, err
 }

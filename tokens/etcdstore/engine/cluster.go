@@ -5,10 +5,19 @@ import (
 	"fmt"
 	"time"
 
+	"go.etcd.io/etcd/api/v3/etcdserverpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"tollgate/tokens"
 )
+
+// isOurs returns an error if an answer is not from the cluster of the proofs.
+func (e *Engine) isOurs(answer *etcdserverpb.ResponseHeader) error {
+	if of := e.cluster.Load(); of != 0 && answer.GetClusterId() != of {
+		return errOtherCluster
+	}
+	return nil
+}
 
 // agreeTime is for the members to say of which cluster they are.
 const agreeTime = time.Second

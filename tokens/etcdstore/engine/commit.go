@@ -45,6 +45,9 @@ func (e *Engine) commit(ctx context.Context, w write) (outcome, error) {
 		if isAnswer(resp, err, lost) {
 			return e.answered(ctx, resp, err)
 		}
+		if errors.Is(err, errOtherCluster) {
+			break // where it happened, if it did, it is of no use
+		}
 		out, lookErr := e.landed(ctx, w.witness, mark)
 		if out.done {
 			return out, nil
@@ -76,8 +79,8 @@ type transaction struct {
 func (e *Engine) send(ctx context.Context, tx transaction) (resp *clientv3.TxnResponse, err error) {
 	err = e.once(ctx, func(ctx context.Context, c *clientv3.Client) (err error) {
 		resp, err = c.Txn(ctx).If(tx.compares...).Then(tx.then...).Else(tx.otherwise...).Commit()
-		if of := e.cluster.Load(); err == nil && of != 0 && resp.Header.GetClusterId() != of {
-			return errOtherCluster
+		if err == nil {
+			err = e.isOurs(resp.Header)
 		}
 		return err
 	})
@@ -94,8 +97,11 @@ func (e *Engine) complete(ctx context.Context, w write, mark string) transaction
 		otherwise: w.looks[:len(w.looks):len(w.looks)],
 	}
 	basis := tokens.BasisOf(ctx)
-	for _, key := range e.keys.under(basis) {
+	for i, key := range e.keys.under(basis) {
 		tx.compares = append(tx.compares, noNewer(key, basis.Revision))
+		if i >= len(basis.Users) {
+			tx.compares = append(tx.compares, present(key)) // a token may be purged, while what is told of users stays
+		}
 		tx.otherwise = append(tx.otherwise, clientv3.OpGet(key, clientv3.WithKeysOnly()))
 	}
 	if t := turnIn(ctx); t != nil {
@@ -133,8 +139,8 @@ func (e *Engine) answered(ctx context.Context, resp *clientv3.TxnResponse, err e
 	}
 	basis := tokens.BasisOf(ctx)
 	own := len(s.held) - len(e.keys.under(basis))
-	for _, kv := range s.held[own:] {
-		if revisionOf(kv) > basis.Revision {
+	for i, kv := range s.held[own:] {
+		if revisionOf(kv) > basis.Revision || kv == nil && i >= len(basis.Users) {
 			return outcome{revision: s.head}, fmt.Errorf("%w: %w", tokens.ErrStale, errBasis)
 		}
 	}

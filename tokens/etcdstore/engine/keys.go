@@ -53,7 +53,7 @@ func (k keys) ack(nonce, inst string) string { return k.acks(nonce) + inst }
 
 func (k keys) changed(user string) string { return k.prefix + "i/u/" + user }
 
-// under returns the keys of those on whom a write rests.
+// under returns the keys of those on whom a write rests, the users first.
 func (k keys) under(b tokens.Basis) []string {
 	all := make([]string, 0, len(b.Users)+len(b.Tokens))
 	for _, name := range b.Users {

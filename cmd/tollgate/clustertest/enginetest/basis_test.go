@@ -45,6 +45,11 @@ func TestWritesRestOnWhatWasJudged(t *testing.T) {
 			user(t, e, "ada", nil)
 			user(t, e, "ada", []byte("old"))
 		}, true},
+		"his token removed": {func(t *testing.T, e *engine.Engine, maker *tokens.Token) {
+			if n, _, err := e.Remove(t.Context(), []*tokens.Token{maker}); n != 1 || err != nil {
+				t.Fatal(n, err)
+			}
+		}, true},
 		"his token revoked": {func(t *testing.T, e *engine.Engine, maker *tokens.Token) { put(t, e, revoked(maker)) }, true},
 	}
 	for name, row := range rows {
@@ -74,7 +79,7 @@ func TestWritesRestOnWhatWasJudged(t *testing.T) {
 					continue
 				}
 				// Nothing of it happened, and who is judged anew is given it.
-				again := judgedAt(t.Context(), revision, who, "ada")
+				again := judgedAt(t.Context(), revision, tokens.Subject{User: who.User}, "ada")
 				if _, err := write(again); err != nil {
 					t.Errorf("%s, judged anew: %v", what, err)
 				}
@@ -111,6 +116,9 @@ func TestEndpointsOfTwoClusters(t *testing.T) {
 		t.Fatalf("proof: %+v, %v", p, err)
 	}
 	e.Leave(s)
+	if _, err := e.Put(t.Context(), token(2)); !errors.Is(err, tokens.ErrEngine) {
+		t.Errorf("a write to the other cluster: %v, want ErrEngine", err)
+	}
 	put(t, e, token(2))
 	after := newReplica()
 	after.load(t, open(t, configFor(prefix, mine)).Session())
