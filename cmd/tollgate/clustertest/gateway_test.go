@@ -325,10 +325,22 @@ func (g *gateway) metric(name string) (string, bool) {
 // applied is the revision of the shared tokens up to which it has everything.
 func (g *gateway) applied() float64 {
 	g.t.Helper()
-	text, ok := g.metric("tollgate_replica_applied_revision")
+	return g.number("tollgate_replica_applied_revision")
+}
+
+// staleness is how old the last proof is that its tokens were fresh.
+func (g *gateway) staleness() time.Duration {
+	g.t.Helper()
+	return time.Duration(g.number("tollgate_replica_staleness_seconds") * float64(time.Second))
+}
+
+// number is a metric that there must be.
+func (g *gateway) number(name string) float64 {
+	g.t.Helper()
+	text, ok := g.metric(name)
 	n, err := strconv.ParseFloat(text, 64)
 	if !ok || err != nil {
-		g.t.Fatalf("%s has applied %q", g.name, text)
+		g.t.Fatalf("%s says %q of %s", g.name, text, name)
 	}
 	return n
 }

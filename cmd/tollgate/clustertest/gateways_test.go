@@ -73,7 +73,7 @@ func TestGatewayIsCutOff(t *testing.T) {
 		if i%2 == 1 {
 			how, name = refused, "with resets"
 		}
-		age, _ := g.metric("tollgate_replica_staleness_seconds")
+		age := g.staleness()
 		away, at := s.history.Away(g.name), s.history.Now()
 		g.cut(how)
 		s.goOn(s.others(g)...)
@@ -85,7 +85,7 @@ func TestGatewayIsCutOff(t *testing.T) {
 		s.recovered(g)
 		s.goOn()
 		away.End()
-		t.Logf("%s, cut off %s with a proof of %s s: closed after %v, open %v after the end of that", g.name, name, age, s.lastAccepted(g, at, back), s.firstAccepted(g, back))
+		t.Logf("%s, cut off %s with a proof of %v: closed after %v, open %v after the end of that", g.name, name, age, s.lastAccepted(g, at, back), s.firstAccepted(g, back))
 	}
 	s.finish()
 }

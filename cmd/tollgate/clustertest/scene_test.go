@@ -124,10 +124,14 @@ func (s *scene) pass(d time.Duration) {
 	}
 }
 
-// recovered waits until a gateway decides requests again, and writes.
+// recovered waits until a gateway decides requests again, by a proof that is
+// younger than the call, and writes. It can be open by one from before what
+// happened to it, and that can run out before the next.
 func (s *scene) recovered(g *gateway) {
 	s.t.Helper()
 	g.awaitOpen()
+	at := s.history.Now()
+	until(s.t, g.name+" has a new proof", func() bool { return g.staleness() < s.history.Now()-at })
 	s.writes(2, g)
 }
 

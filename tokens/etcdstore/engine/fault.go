@@ -20,6 +20,7 @@ var (
 	errUnknownOutcome = errors.New("the write may or may not have happened")
 	errNotListed      = errors.New("this gateway is not listed as live itself")
 	errLeaseLost      = errors.New("lease has run out")
+	errAnew           = errors.New("presence is to begin anew")
 	errTurnLost       = errors.New("turn has run out")
 	errBasis          = errors.New("who asked for the write, or whom it is for, was changed meanwhile")
 	errContended      = errors.New("what was to be written was changed by others again and again")

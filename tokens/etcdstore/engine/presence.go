@@ -63,6 +63,9 @@ func (e *Engine) Announce(ctx context.Context) {
 	for ctx.Err() == nil {
 		err := e.announce(ctx, since)
 		e.present.Store(nil)
+		if errors.Is(err, errAnew) {
+			continue
+		}
 		lost := errors.Is(err, errLeaseLost)
 		if ctx.Err() == nil && err != nil && (lost || !silent) {
 			silent = !lost // of several failures in a row the first is told
@@ -72,7 +75,7 @@ func (e *Engine) Announce(ctx context.Context) {
 	}
 }
 
-// announce is one presence, from its beginning until it is lost.
+// announce is one presence, from its beginning until it is lost, or errAnew.
 func (e *Engine) announce(ctx context.Context, since time.Time) (err error) {
 	observed := e.observe("presence")
 	select {
@@ -86,12 +89,12 @@ func (e *Engine) announce(ctx context.Context, since time.Time) (err error) {
 		return err
 	}
 	defer e.revoke(ctx, lease)
-	kept, end := context.WithCancel(ctx)
-	defer end()
+	kept, end := context.WithCancelCause(ctx)
+	defer end(nil)
 	go func() {
-		defer end()
 		select {
 		case <-e.again:
+			end(errAnew)
 		case <-kept.Done():
 		}
 	}()
@@ -109,6 +112,9 @@ func (e *Engine) announce(ctx context.Context, since time.Time) (err error) {
 		}
 	})
 	e.present.Store(nil) // before the list, and others, can know
+	if cause := context.Cause(kept); cause != nil {
+		return cause
+	}
 	return errLeaseLost
 }
 

@@ -3,6 +3,8 @@ package enginetest
 import (
 	"context"
 	"errors"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -201,7 +203,14 @@ func TestPresenceIsGivenUpAndTakenAgain(t *testing.T) {
 		}
 		return len(all)
 	}
-	a, b := newGateway(t, configFor(prefix, cluster.Endpoints()...)), newGateway(t, configFor(prefix, cluster.Endpoints()...))
+	var lost atomic.Int32
+	cfg := configFor(prefix, cluster.Endpoints()...)
+	cfg.Log = func(said string) {
+		if strings.Contains(said, "not listed") {
+			lost.Add(1)
+		}
+	}
+	a, b := newGateway(t, configFor(prefix, cluster.Endpoints()...)), newGateway(t, cfg)
 	a.leave()
 	if from, until := a.Present(); !from.IsZero() || !until.IsZero() {
 		t.Errorf("after it left it is present from %v until %v", from, until)
@@ -231,6 +240,9 @@ func TestPresenceIsGivenUpAndTakenAgain(t *testing.T) {
 		from, _ := b.Present()
 		return from.After(first) && live() == 1
 	})
+	if n := lost.Load(); n != 1 {
+		t.Errorf("it said %d times that it is not listed, want once: it was the gateway that began anew", n)
+	}
 	if err := b.Close(); err != nil {
 		t.Fatal(err)
 	}
