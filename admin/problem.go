@@ -75,6 +75,7 @@ var aboutRequest = [...]refusal{
 	{tokens.ErrName, "name_taken", http.StatusConflict, "a token of this user has the name already"},
 	{tokens.ErrTooMany, "too_many_tokens", http.StatusConflict, "the user has as many tokens of this API as he may have: tokens.max_per_user by the API of users' auth tokens, two access tokens"},
 	{tokens.ErrConflict, "changed", http.StatusPreconditionFailed, "the token was changed since it was read"},
+	{tokens.ErrOutrun, "not_all_ended", http.StatusConflict, "tokens are made as fast as they are ended: disable the user, then do it again"},
 	{tokens.ErrOtherRequest, "idempotency_key_reused", http.StatusUnprocessableEntity, "the Idempotency-Key was used for another request, or what that made has ended"},
 	{tokens.ErrUsedUp, "used_up", http.StatusForbidden, "the token has no uses left for that"},
 	{tokens.ErrBadCursor, "bad_cursor", http.StatusBadRequest, "after was not given by a list of this kind"},

@@ -5,15 +5,21 @@ import (
 	"slices"
 )
 
-// Basis is what a write rests on where several gateways share the store: those
-// who were looked at to judge that it may be done. A store must not do it if one
-// of them was changed after Revision: then it was judged by what is no more. The
-// zero Basis is that of a write that rests on nobody.
+// Basis is what a write rests on: those who were looked at to judge that it may
+// be done. A store that counts its revisions must not do it if one of them was
+// changed after Revision: then it was judged by what is no more. That is
+// ErrBasis, with ErrPermission in a store of one gateway, and with ErrStale in
+// one that is shared, where it may be that only this gateway had not heard of
+// it. The zero Basis is that of a write that rests on nobody.
 type Basis struct {
 	Revision uint64 // of what the store had before anybody was looked at
 	Users    []string
 	Tokens   []ID
 }
+
+// RestsOnSomebody reports whether it is not the basis of a write that happens
+// whoever was changed.
+func (b Basis) RestsOnSomebody() bool { return len(b.Users)+len(b.Tokens) > 0 }
 
 type basisKey struct{}
 
@@ -35,7 +41,7 @@ func (s *Service) Judge(ctx context.Context) context.Context {
 	return context.WithValue(ctx, basisKey{}, &Basis{Revision: s.revision()})
 }
 
-// Resting returns a context whose writes do not happen, with ErrStale, if
+// Resting returns a context whose writes do not happen, with ErrBasis, if
 // somebody of these was changed since Judge made the context that it is made of.
 // Of any other context it makes nothing.
 func Resting(ctx context.Context, on Subject, users ...string) context.Context {
@@ -73,6 +79,11 @@ func (s *Service) restingFor(ctx context.Context, m Manager, c *Change) context.
 	if c.deed() == deedWrite {
 		return s.resting(ctx, m.Subject, nil)
 	}
+	return RestingOnNobody(ctx)
+}
+
+// RestingOnNobody returns a context whose writes happen whoever was changed.
+func RestingOnNobody(ctx context.Context) context.Context {
 	if ctx.Value(basisKey{}) == nil {
 		return ctx
 	}

@@ -204,9 +204,12 @@ func (s *Service) mayList(m Manager, f Filter, d deed) error {
 }
 
 // RevokeAll ends all tokens that a filter selects and the manager may end; with
-// a tenant all that hold there, also those that hold elsewhere too. It tells ended of each, from one goroutine at a time. It returns how many it
-// ended; with an error a part of the work is done, and doing it again goes on.
-// The errors are those of List.
+// a tenant all that hold there, also those that hold elsewhere too. Tokens that
+// are made meanwhile with those that are ended are ended as well: when it
+// returns without an error none of them is left. It tells ended of each, from
+// one goroutine at a time. It returns how many it ended; with an error a part of
+// the work is done, and doing it again goes on. The errors are ErrOutrun and
+// those of List.
 func (s *Service) RevokeAll(ctx context.Context, m Manager, f Filter, ended func(*Token)) (int, error) {
 	if err := s.mayList(m, f, deedEnd); err != nil {
 		return 0, err
@@ -214,6 +217,39 @@ func (s *Service) RevokeAll(ctx context.Context, m Manager, f Filter, ended func
 	if err := s.catchUp(ctx); err != nil {
 		return 0, fmt.Errorf("end tokens: %w", err)
 	}
+	total := 0
+	for range maxPasses {
+		n, err := s.revokeOnce(ctx, m, f, ended)
+		total += n
+		if n == 0 || err != nil {
+			return total, err
+		}
+		if s.turn != nil {
+			n, err = s.revokeRest(ctx, m, f, ended)
+			return total + n, err
+		}
+	}
+	return total, fmt.Errorf("end tokens: %w", ErrOutrun)
+}
+
+// maxPasses is how often RevokeAll looks whether something is left, where one
+// gateway is alone. Whoever goes from one token to the next is caught within a
+// few: his next write waits behind the end of what it rests on.
+const maxPasses = 100
+
+// revokeRest ends what was made meanwhile on any gateway, and lets nothing more
+// be made until that is done. What is left to do is little.
+func (s *Service) revokeRest(ctx context.Context, m Manager, f Filter, ended func(*Token)) (int, error) {
+	ctx, done, err := s.turn(ctx, Fence)
+	if err != nil {
+		return 0, fmt.Errorf("end tokens: %w", err)
+	}
+	defer done()
+	return s.revokeOnce(ctx, m, f, ended)
+}
+
+// revokeOnce ends what is selected and known here when it begins.
+func (s *Service) revokeOnce(ctx context.Context, m Manager, f Filter, ended func(*Token)) (int, error) {
 	total := 0
 	f.After, f.Limit = "", MaxLimit
 	for {

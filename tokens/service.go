@@ -83,19 +83,18 @@ type UserByName func(name string) (*User, bool)
 // Service issues, verifies, shows and ends tokens. Make one with NewService;
 // it is safe for concurrent use.
 type Service struct {
-	store  Store
-	usage  UsageStore
-	sealer Sealer
-	users  UserByName
-	now    func() time.Time
-	random io.Reader                 // guarded by being crypto/rand.Reader or the like, safe for concurrent use
-	redact func(agent string) string // nil = nothing is redacted
-	config atomic.Pointer[Config]
-	used   *usages
-	fresh  func() error // nil = always
-	turn   Turn         // nil = nobody shares the store
-	// revision is that of what the store has; nil = nobody shares it
-	revision func() uint64
+	store    Store
+	usage    UsageStore
+	sealer   Sealer
+	users    UserByName
+	now      func() time.Time
+	random   io.Reader                 // guarded by being crypto/rand.Reader or the like, safe for concurrent use
+	redact   func(agent string) string // nil = nothing is redacted
+	config   atomic.Pointer[Config]
+	used     *usages
+	fresh    func() error  // nil = always
+	turn     Turn          // nil = nobody shares the store
+	revision func() uint64 // of what the store has; nil = writes rest on nobody
 	// Who holds one of both holds the one of the owner first.
 	byOwner locks // where tokens are counted, or made once
 	byToken locks // where uses are counted
@@ -116,9 +115,11 @@ type Deps struct {
 	// Fresh is nil as long as what is known of users is fresh, or ErrStale; nil
 	// = it always is. Of tokens the store says so itself.
 	Fresh func() error
-	// Turn and Revision, which is that of what the store has, are needed where
-	// others share the store; nil = nobody does.
-	Turn     Turn
+	// Turn is needed where others share the store; nil = nobody does.
+	Turn Turn
+	// Revision is that of what the store has and what is known of users: whoever
+	// is looked at from then on is as he was then or later. Nil = writes rest on
+	// nobody, whoever was changed meanwhile.
 	Revision func() uint64
 }
 

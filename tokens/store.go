@@ -16,6 +16,11 @@ var (
 	ErrName = errors.New("name of the token is taken")
 	// ErrConflict: the record was changed since it was read.
 	ErrConflict = errors.New("token was changed meanwhile")
+	// ErrBasis: somebody on whom the write rests was changed since he was
+	// looked at, see Basis.
+	ErrBasis = errors.New("who asked for the write, or whom it is for, was changed meanwhile")
+	// ErrOutrun: tokens were made as fast as they were ended.
+	ErrOutrun = errors.New("tokens are made as fast as they are ended")
 	// ErrStoreFull: there is no room for another write. Reads go on.
 	ErrStoreFull = errors.New("token store is full")
 	// ErrStoreClosed: the store was closed.

@@ -9,6 +9,10 @@ import "context"
 // needs none.
 type Turn func(ctx context.Context, name string) (_ context.Context, done func(), err error)
 
+// Fence is the name of a turn of its own. While anybody has it, or waits for it,
+// no write happens on any gateway that rests on somebody, see Basis: it waits.
+const Fence = "fence"
+
 // turnOf waits for the turn of an owner, in which his tokens are counted or
 // made once.
 func (s *Service) turnOf(ctx context.Context, owner string) (_ context.Context, done func(), err error) {

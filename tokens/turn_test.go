@@ -3,6 +3,7 @@ package tokens_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -105,27 +106,44 @@ func TestStaleUsersAreNotDecidedBy(t *testing.T) {
 }
 
 // TestRevokeAllSeesWhatOthersMade: it asks for what was acknowledged elsewhere
-// before it lists, and does nothing without.
+// before it lists, and once more while nobody makes anything; it does nothing
+// without.
 func TestRevokeAllSeesWhatOthersMade(t *testing.T) {
 	w := usualWorld()
 	w.put(t, "ann", redA())
-	deps, asked, lost := w.deps, 0, error(nil)
+	deps, asked, lost := w.deps, []string(nil), error(nil)
 	deps.Store = w.memory // several are revoked at a time
 	deps.Turn = func(ctx context.Context, name string) (context.Context, func(), error) {
-		if asked++; name != "list" || lost != nil {
-			return ctx, func() {}, lost
+		asked = append(asked, name)
+		if lost != nil {
+			return ctx, nil, lost
 		}
 		w.put(t, "ann", redA()) // what another gateway made arrives
-		return ctx, func() {}, nil
+		return ctx, func() { asked = append(asked, "done") }, nil
 	}
 	service := tokens.NewService(deps, tokens.Default())
 	n, err := service.RevokeAll(t.Context(), via(w.as("root")), tokens.Filter{Owner: "ann"}, nil)
-	if err != nil || n != 2 || asked != 1 {
-		t.Errorf("%d were revoked after %d turns: %v", n, asked, err)
+	if want := []string{"list", "done", tokens.Fence, "done"}; err != nil || n != 3 || !slices.Equal(asked, want) {
+		t.Errorf("%d were revoked in the turns %q, want %q: %v", n, asked, want, err)
 	}
 	w.put(t, "ann", redA())
 	lost = tokens.ErrEngine
 	if n, err := service.RevokeAll(t.Context(), via(w.as("root")), tokens.Filter{Owner: "ann"}, nil); n != 0 || !errors.Is(err, lost) {
 		t.Errorf("without the others %d were revoked: %v", n, err)
+	}
+}
+
+// TestRevokeAllSaysThatItIsOutrun: tokens that come as fast as they are ended do
+// not keep it for ever.
+func TestRevokeAllSaysThatItIsOutrun(t *testing.T) {
+	w := usualWorld()
+	w.put(t, "ann", redA())
+	deps := w.deps
+	deps.Store = w.memory
+	service := tokens.NewService(deps, tokens.Default())
+	more := func(*tokens.Token) { w.put(t, "ann", redA()) }
+	n, err := service.RevokeAll(t.Context(), via(w.as("root")), tokens.Filter{Owner: "ann"}, more)
+	if n < 2 || !errors.Is(err, tokens.ErrOutrun) {
+		t.Errorf("%d were revoked: %v", n, err)
 	}
 }

@@ -148,6 +148,15 @@ func TestCLIStoreReseal(t *testing.T) {
 	}
 	write(fresh)
 	opens("after a reseal that failed", secret)
+
+	none := filepath.Join(t.TempDir(), "none")
+	other := filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(other, []byte("data_dir: "+none+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if r := cli(t, nil, "", "store", "reseal", "--config", other); r.code != exitFailed || !strings.Contains(r.err, none) || exists(none) {
+		t.Errorf("where there is no store: exit %d %s", r.code, r.err)
+	}
 	g.start()
 	if ids := g.listedIDs(john, tenantPath); len(ids) != 4 {
 		t.Errorf("%d tokens are live, want 4", len(ids))

@@ -58,6 +58,9 @@ func (r *resealCommand) Run(ctx context.Context, p Process) (err error) {
 	if err != nil {
 		return err
 	}
+	if !c.Store.shared() && !exists(storeDir(c)) {
+		return fmt.Errorf("there are no tokens in %s: name the gateway's configuration with --config", storeDir(c))
+	}
 	ring, err := keysOf(c, risks{})
 	if err != nil {
 		return err

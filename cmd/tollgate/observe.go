@@ -17,7 +17,7 @@ func (g *gatewayProcess) observeStore(op string, took time.Duration, err error) 
 	g.metrics.StoreOperation(op, took)
 	switch {
 	case err == nil, errors.Is(err, tokens.ErrUnknown), errors.Is(err, tokens.ErrConflict),
-		errors.Is(err, tokens.ErrExists), errors.Is(err, tokens.ErrBadCursor),
+		errors.Is(err, tokens.ErrExists), errors.Is(err, tokens.ErrBadCursor), errors.Is(err, tokens.ErrBasis),
 		errors.Is(err, context.Canceled):
 	case errors.Is(err, tokens.ErrStoreFull):
 		g.metrics.StoreFailed(op, metrics.StoreFull)

@@ -110,6 +110,9 @@ func (g *gatewayProcess) observeEngine(op string, took time.Duration, err error)
 			err = nil
 		}
 	}
+	if errors.Is(err, tokens.ErrStoreFull) {
+		g.metrics.StoreFailed(op, metrics.StoreFull)
+	}
 	g.metrics.EngineOperation(op, took, err)
 }
 

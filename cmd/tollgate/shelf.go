@@ -18,8 +18,10 @@ type shelf struct {
 	tokens  tokens.Store
 	usage   tokens.UsageStore
 	records accounts.Records
-	healthy func() error     // why requests should not be sent here; nil = they should
-	shared  *etcdstore.Store // nil = no other gateway has the same tokens
+	// revision is that of what one gateway's own store has; nil = it is shared.
+	revision func() uint64
+	healthy  func() error     // why requests should not be sent here; nil = they should
+	shared   *etcdstore.Store // nil = no other gateway has the same tokens
 }
 
 // openShelf opens the store that the configuration names.
@@ -43,7 +45,7 @@ func (g *gatewayProcess) openOwn(c Config, risk risks) error {
 		return err
 	}
 	cache := cachestore.New(store, cachestore.Config{})
-	g.shelf = shelf{tokens: cache, usage: store, records: store.Users(), healthy: store.Healthy}
+	g.shelf = shelf{tokens: cache, usage: store, records: store.Users(), revision: store.Revision, healthy: store.Healthy}
 	g.watchStore(store, cache.Stats)
 	g.closers = append(g.closers, func() error {
 		g.unwatchStore()

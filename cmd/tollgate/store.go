@@ -3,7 +3,6 @@ package main
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -59,21 +58,23 @@ type StaleReads struct {
 // allowFor begins the text of a StaleReads that does not refuse.
 const allowFor = "allow_for:"
 
-var errStaleReads = errors.New("accepted are deny and allow_for: with a duration of more than 0s, such as allow_for: 60s")
+func errStaleReads(text []byte) error {
+	return fmt.Errorf("accepted are deny and %q, read %.20q", allowFor+" 60s", text)
+}
 
 // UnmarshalText reads deny, or allow_for: and a duration.
 func (s *StaleReads) UnmarshalText(text []byte) error {
 	span, allowed := strings.CutPrefix(strings.TrimSpace(string(text)), allowFor)
 	if !allowed {
 		if span != "deny" {
-			return errStaleReads
+			return errStaleReads(text)
 		}
 		*s = StaleReads{}
 		return nil
 	}
 	d, err := conf.ParseDuration(strings.TrimSpace(span))
 	if err != nil || d <= 0 {
-		return errStaleReads
+		return errStaleReads(text)
 	}
 	s.AllowFor = d
 	return nil

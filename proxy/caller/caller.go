@@ -103,7 +103,9 @@ func (c *Callers) byCookie(ctx context.Context, cred Credential) (Caller, error)
 	case errors.Is(err, tokens.ErrSigningOnly), errors.Is(err, tokens.ErrDisabled), errors.Is(err, tokens.ErrNotYet):
 		return Caller{Form: Cookie, Degraded: err}, nil // its time may come
 	case isDead(err):
-		return Caller{Form: Cookie, Degraded: err, Clear: true}, nil
+		// Where tokens are shared, an unknown one may be about to arrive here.
+		known := c.Revision == nil || !errors.Is(err, tokens.ErrUnknown)
+		return Caller{Form: Cookie, Degraded: err, Clear: known}, nil
 	default:
 		return Caller{Form: Cookie}, err
 	}

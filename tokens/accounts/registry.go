@@ -45,6 +45,8 @@ type Registry struct {
 
 	changing sync.Mutex // held by who changes something, while records are written
 	turn     tokens.Turn
+	newest   func() uint64 // nil = Settled was not called
+	before   atomic.Uint64 // one more than what newest was before the change under way; 0 = none is
 
 	// mu guards all below. Who is changing holds it no longer than to look and
 	// to put in force: what others wrote comes in while he waits for a write.
@@ -235,6 +237,20 @@ func (r *Registry) amend(ctx context.Context, name string, change func(s *Stored
 	return r.put(ctx, s)
 }
 
+// Settled returns a function for tokens.Deps, given the one that returns the
+// revision of the records: of the changes up to what it returns the directory
+// has all. It is called once, before anything is changed.
+func (r *Registry) Settled(newest func() uint64) func() uint64 {
+	r.newest = newest
+	return func() uint64 {
+		now := newest() // first: a change that ends in between is in the directory
+		if before := r.before.Load(); before > 0 {
+			now = min(now, before-1)
+		}
+		return now
+	}
+}
+
 // begin waits for its turn to change something and locks what is known. done
 // ends both.
 func (r *Registry) begin(ctx context.Context) (_ context.Context, done func(), err error) {
@@ -246,8 +262,12 @@ func (r *Registry) begin(ctx context.Context) (_ context.Context, done func(), e
 			return nil, nil, fmt.Errorf("change user: %w", err)
 		}
 	}
+	if r.newest != nil {
+		r.before.Store(r.newest() + 1)
+	}
 	r.mu.Lock()
 	return ctx, func() {
+		r.before.Store(0)
 		r.mu.Unlock()
 		end()
 		r.changing.Unlock()

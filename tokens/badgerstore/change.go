@@ -19,6 +19,7 @@ type change struct {
 	size         int64
 	came, left   ending
 	adds, leaves bool
+	user         string // whose account it changes; "" = nobody's
 }
 
 // usualEntries is how many entries a new token has, with its name.

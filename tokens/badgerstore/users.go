@@ -42,7 +42,7 @@ func (u *Users) Put(ctx context.Context, name string, data []byte) (err error) {
 	}
 	value := append([]byte(nil), data...) // the caller may go on before it is written
 	_, err = u.store.submit(ctx, u.store.cfg.roomToGrow(), func(state, uint64) (*change, error) {
-		c := &change{}
+		c := &change{user: name}
 		c.set(userKey(name), value)
 		return c, nil
 	})
@@ -60,7 +60,7 @@ func (u *Users) Delete(ctx context.Context, name string) (err error) {
 		return fmt.Errorf("delete user: %w: %d bytes", errUserName, len(name))
 	}
 	_, err = u.store.submit(ctx, u.store.cfg.roomToChange(), func(state, uint64) (*change, error) {
-		c := &change{}
+		c := &change{user: name}
 		c.remove(userKey(name))
 		return c, nil
 	})

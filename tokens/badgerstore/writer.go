@@ -33,6 +33,9 @@ type writer struct {
 	// they were planned for was full, or the one before it failed.
 	again []*request
 
+	// changed is in which commit users were changed since the store was opened.
+	changed map[string]uint64
+
 	// share is how many writes the next commit may wait for: half of those
 	// that were there when the last one ended. The other half is planned
 	// while it is under way. Nobody waits for a write that is not there.
@@ -40,7 +43,7 @@ type writer struct {
 }
 
 func newWriter(s *Store) *writer {
-	w := &writer{store: s, next: &flight{}, spare: &flight{}, landed: make(chan error, 1), share: 1}
+	w := &writer{store: s, next: &flight{}, spare: &flight{}, landed: make(chan error, 1), changed: make(map[string]uint64), share: 1}
 	w.next.reset(s.db, s.committed.Load()+1)
 	return w
 }
@@ -123,7 +126,7 @@ func (w *writer) take(r *request) bool {
 	if w.underWay != nil {
 		w.on.layers[1] = w.underWay.left
 	}
-	c, err := r.plan(&w.on, w.next.sequence)
+	c, err := w.planned(r)
 	if err != nil {
 		w.next.refuse(r, err)
 		return true
@@ -133,6 +136,14 @@ func (w *writer) take(r *request) bool {
 	}
 	w.again = append([]*request{r}, w.again...)
 	return false
+}
+
+// planned returns what a write does, if those on whom it rests are as they were.
+func (w *writer) planned(r *request) (*change, error) {
+	if err := w.holds(tokens.BasisOf(r.ctx)); err != nil {
+		return nil, err
+	}
+	return r.plan(&w.on, w.next.sequence)
 }
 
 // admit says why a write is not even planned: there is no room for it, or
@@ -188,6 +199,7 @@ func (w *writer) land(err error) {
 		w.again = append(append([]*request(nil), w.next.requests...), w.again...)
 		w.next.reset(s.db, w.next.sequence)
 	} else {
+		w.note(f)
 		s.succeeded(f.sequence, f.changes)
 	}
 	if s.cfg.Observe != nil {

@@ -117,7 +117,7 @@ func (s *Store) Put(ctx context.Context, t *tokens.Token) (uint64, error) {
 // and will not.
 func isRefusal(err error) bool {
 	for _, clear := range [...]error{
-		tokens.ErrExists, tokens.ErrName, tokens.ErrConflict, tokens.ErrUnknown, tokens.ErrStoreFull,
+		tokens.ErrExists, tokens.ErrName, tokens.ErrConflict, tokens.ErrUnknown, tokens.ErrBasis, tokens.ErrStoreFull,
 	} {
 		if errors.Is(err, clear) {
 			return true

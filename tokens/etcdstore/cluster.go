@@ -48,7 +48,8 @@ func (s *Store) Everywhere(ctx context.Context) (gateways int, err error) {
 	if err := s.Writable(); err != nil {
 		return 0, err
 	}
-	within, cancel := context.WithTimeoutCause(ctx, s.others, errSomebody)
+	// Who asks may have changed himself before he asks this.
+	within, cancel := context.WithTimeoutCause(tokens.RestingOnNobody(ctx), s.others, errSomebody)
 	defer cancel()
 	gateways, err = s.truth.Everywhere(within)
 	switch {

@@ -56,6 +56,7 @@ type fakeEngine struct {
 	lose     func(b engine.Batch) bool // whether watches leave a batch out; nil = none
 	others   []engine.Gateway          // that live
 	relisted int                       // how often this one was put on the list anew
+	unlists  bool                      // and is on no list until from is set
 	onPage   func()                    // called, without mu, before each page of a snapshot
 	onStamp  func()                    // called, without mu, before each page of stamps
 	names    []string

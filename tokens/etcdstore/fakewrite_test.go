@@ -145,7 +145,14 @@ func (e *fakeEngine) Gateways(ctx context.Context) ([]engine.Gateway, error) {
 }
 
 // Relist implements list.
-func (e *fakeEngine) Relist() { e.locked(func() { e.relisted++ }) }
+func (e *fakeEngine) Relist() {
+	e.locked(func() {
+		e.relisted++
+		if e.unlists {
+			e.from = time.Time{}
+		}
+	})
+}
 
 // Turn implements group.
 func (e *fakeEngine) Turn(ctx context.Context, _ string) (turn, error) {

@@ -133,6 +133,33 @@ func TestRestartGoesOnWhereItWas(t *testing.T) {
 	}
 }
 
+// TestWhoIsNotListedDecidesNothing: a gateway that loads anew is put on the list
+// anew, and whoever revokes something meanwhile does not wait for it. It is
+// closed until it is listed, however fresh it was.
+func TestWhoIsNotListedDecidesNothing(t *testing.T) {
+	t.Parallel()
+	scenario(t, func(t *testing.T) {
+		e := newFakeEngine("a")
+		g := freshGateway(t, e, func(c *Config) { c.AllowStale = time.Minute })
+		tok := put(t, g, sample(1))
+		e.locked(func() { e.unlists = true })
+		e.losing(func(engine.Batch) bool { return true })
+		e.change(feed.Change{Token: sample(2)})
+		e.pass(1)
+		e.compact()
+		synctest.Wait()
+		e.losing(nil)
+		within(t, 10*time.Second, "all is loaded anew", func() bool { return len(g.loaded()) == 2 })
+		if from, _ := e.Present(); !from.IsZero() {
+			t.Fatal("it is listed still")
+		}
+		says(t, "while it is not listed", g, tok, tokens.ErrStale.Error())
+		e.locked(func() { e.from = time.Now() })
+		g.awaitFresh(t)
+		says(t, "once it is", g, tok, "live")
+	})
+}
+
 func TestCompactedWatchBeginsAgain(t *testing.T) {
 	t.Parallel()
 	scenario(t, func(t *testing.T) {

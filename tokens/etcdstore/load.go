@@ -29,7 +29,10 @@ func (r *replicator) load(ctx context.Context, member session, why Reason) error
 		return errors.Join(fmt.Errorf("load a replica: %w", err), next.Discard())
 	}
 	if why != Empty {
-		r.relist() // the engine may have been restored, and know nothing of this gateway
+		// The engine may have been restored, and know nothing of this gateway. While
+		// it is not on the list, nobody waits for it.
+		r.progress.doubt()
+		r.relist()
 	}
 	if err := r.flip(ctx, next, at); err != nil {
 		return fmt.Errorf("put the replica in force: %w", err)

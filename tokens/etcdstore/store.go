@@ -223,7 +223,7 @@ func newStore(cfg Config, from truth, to replica) *Store {
 		members: from.members, replica: to, progress: s.progress, prover: s.prover,
 		replicator: s.replicator, interval: cfg.Reconcile, tell: tell,
 	}
-	s.clocks = clocks{list: from.list, now: cfg.wall(), tell: tell.streak("the clocks of the gateways agree again")}
+	s.clocks = clocks{list: from.list, now: cfg.wall(), late: engine.NoticeAge(cfg.Engine.Presence), tell: tell.streak("the clocks of the gateways agree again")}
 	s.progress.open(to.Position())
 	return s
 }

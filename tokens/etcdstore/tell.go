@@ -90,22 +90,30 @@ func (t *teller) fine(text string) {
 
 func (t *teller) streak(over string) streak { return streak{tell: t, over: over} }
 
-// streak tells of the first of several failures in a row, and of their end.
+// tellAgain is how long a streak keeps to itself that it goes on for another
+// reason.
+const tellAgain = time.Minute
+
+// streak tells of the first of several failures in a row, of another one after
+// tellAgain, and of their end.
 type streak struct {
 	tell *teller
 	over string
 
-	mu  sync.Mutex // guards bad
-	bad bool
+	mu   sync.Mutex // guards what follows
+	bad  bool
+	told time.Time
+	why  string
 }
 
 func (s *streak) badly(why string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.bad {
-		s.bad = true
-		s.tell.line(why)
+	if s.bad && (why == s.why || time.Since(s.told) < tellAgain) {
+		return
 	}
+	s.bad, s.why, s.told = true, why, time.Now()
+	s.tell.line(why)
 }
 
 func (s *streak) isBad() bool {

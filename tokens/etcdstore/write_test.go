@@ -372,14 +372,17 @@ func TestAClockThatIsAheadRemovesNothing(t *testing.T) {
 			others []engine.Gateway
 			want   int
 		}{
-			{"another one is behind", []engine.Gateway{gateway("a", time.Minute), gateway("b", maxAhead+time.Second)}, 0},
-			{"all say the same", []engine.Gateway{gateway("a", maxAhead-time.Second), gateway("b", -time.Hour), {Name: "says nothing"}}, 1},
+			{"another one is behind", []engine.Gateway{gateway("a", time.Minute), gateway("b", g.clocks.late+maxAhead+time.Second)}, 0},
+			{"all say the same", []engine.Gateway{gateway("a", g.clocks.late+maxAhead-time.Second), gateway("b", -time.Hour), {Name: "says nothing"}}, 1},
 		} {
 			e.locked(func() { e.others = row.others })
 			n, err := g.Purge(t.Context(), time.Now())
 			if n != row.want || errors.Is(err, tokens.ErrEngine) != (row.want == 0) || row.want > 0 && err != nil {
 				t.Errorf("%s: %d are removed, %v, want %d", row.name, n, err, row.want)
 			}
+		}
+		if g.clocks.late < 2*engine.MinPresence {
+			t.Errorf("what another one said can be %v old, it is listed for %v", g.clocks.late, engine.MinPresence)
 		}
 		if !slices.ContainsFunc(g.told(), func(line string) bool { return strings.Contains(line, "CLOCK: ") }) {
 			t.Errorf("nobody was told: %q", g.told())

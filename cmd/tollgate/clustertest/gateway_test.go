@@ -91,7 +91,9 @@ internal: {listen: 127.0.0.1:0}
 data_dir: %s
 keys_file: %s
 log: {access: false}
-users: [{name: %s, password_hash: %q}]
+users:
+- {name: %s, password_hash: &hash %q}
+- {name: root, password_hash: *hash, roles: [admin]}
 upstreams: [{name: storage, urls: [%q]}]
 `, g.dir, keys, userName, given.hash, g.upstream.url)
 	if len(g.relays) == 0 {
@@ -178,6 +180,8 @@ func (g *gateway) ask(ctx context.Context, method, path, body string, change fun
 }
 
 func asUser(r *http.Request) { r.SetBasicAuth(userName, password) }
+
+func asRoot(r *http.Request) { r.SetBasicAuth("root", password) }
 
 func with(token string) func(*http.Request) {
 	return func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token) }

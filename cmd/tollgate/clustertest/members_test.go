@@ -126,6 +126,11 @@ func TestQuotaIsFull(t *testing.T) {
 	fill(ctx, t, c)
 	s.more(2, "writes nothing", func(g *gateway) int64 { return g.shut.Load() }, s.gateways)
 	s.goOn()
+	for _, g := range s.gateways {
+		if n := g.number(`tollgate_store_errors_total{op="put",reason="full"}`); n == 0 {
+			t.Errorf("%s counts no refusal", g.name)
+		}
+	}
 	empty(ctx, t, s.members)
 	s.writes(4, s.gateways...)
 	fault.End()

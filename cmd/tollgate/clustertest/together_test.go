@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,6 +20,8 @@ func TestGatewaysAreOne(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, 3)
 	t.Run("a revoke that waits holds everywhere at once", func(t *testing.T) { revokeEverywhere(t, s) })
+	t.Run("a token that revokes itself waits", func(t *testing.T) { revokeItself(t, s) })
+	t.Run("a revocation is not outrun", func(t *testing.T) { notOutrun(t, s) })
 	t.Run("a revision that a client knows is waited for", func(t *testing.T) { knownRevision(t, s) })
 	t.Run("uses are counted together", func(t *testing.T) { countedTogether(t, s) })
 	t.Run("a user's tokens are counted together", func(t *testing.T) { limitedTogether(t, s) })
@@ -47,6 +51,70 @@ func revokeEverywhere(t *testing.T, s *scene) {
 				t.Errorf("after a revoke that waited a use on %s is accepted", g.name)
 			}
 		}
+	}
+}
+
+// revokeItself has a token revoke itself everywhere: who asks is no more when the
+// others are asked.
+func revokeItself(t *testing.T, s *scene) {
+	for i := range 3 * given.rounds {
+		g := s.gateways[i%len(s.gateways)]
+		k := g.mustCreate()
+		o := s.history.Begin(model.Revoke, k.id, g.name)
+		status, header, body, err := g.ask(t.Context(), http.MethodDelete, tokensPath+"/"+k.id+"?wait=true", "", with(k.value))
+		outcome, detail := g.outcome(status, err)
+		o.End(outcome, detail+" "+body)
+		if n := header.Get("Gateway-Applied-By"); outcome != model.Accepted || n != "3" {
+			t.Errorf("status %d %s: it holds on %q gateways, want 3", status, body, n)
+		}
+	}
+}
+
+// notOutrun has somebody make one token with the other at one gateway while all
+// of his are revoked at another.
+func notOutrun(t *testing.T, s *scene) {
+	revoker, used := s.gateways[0], s.gateways[1]
+	ask := func(g *gateway, method, path, body string, who func(*http.Request)) (status int, answer string) {
+		status, _, answer, err := g.ask(t.Context(), method, path, body, func(r *http.Request) {
+			who(r)
+			r.Header.Set("Content-Type", "application/json")
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		return status, answer
+	}
+	thief := fmt.Sprintf(`{"name":"thief","password":%q,"roles":["admin"]}`, password)
+	if status, answer := ask(revoker, http.MethodPost, "/_admin/api/v1/users?wait=true", thief, asRoot); status != http.StatusCreated {
+		t.Fatalf("%d %s", status, answer)
+	}
+	made := func(who func(*http.Request)) string {
+		var got struct{ Token string }
+		status, answer := ask(used, http.MethodPost, tokensPath, `{"expires_at":null}`, who)
+		if status != http.StatusCreated || json.Unmarshal([]byte(answer), &got) != nil {
+			return ""
+		}
+		return got.Token
+	}
+	value := made(func(r *http.Request) { r.SetBasicAuth("thief", password) })
+	var n atomic.Int64
+	var over atomic.Bool
+	var thieves sync.WaitGroup
+	thieves.Go(func() {
+		for value != "" && !over.Load() {
+			value = made(with(value))
+			n.Add(1)
+		}
+	})
+	until(t, "some are made", func() bool { return n.Load() > 4 })
+	if status, answer := ask(revoker, http.MethodPost, tokensPath+"/revoke", `{"owner":"thief"}`, asRoot); status != http.StatusOK {
+		t.Errorf("%d %s", status, answer)
+	}
+	over.Store(true)
+	thieves.Wait()
+	status, answer := ask(used, http.MethodGet, tokensPath+"?owner=thief&limit=1000", "", asRoot)
+	if live := strings.Count(answer, `"id":`); status != http.StatusOK || live > 0 {
+		t.Errorf("%d: %d of %d are live after all were revoked", status, live, n.Load())
 	}
 }
 

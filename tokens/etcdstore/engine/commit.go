@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
@@ -28,11 +29,29 @@ type outcome struct {
 	seen     []*mvccpb.KeyValue // what looks found
 }
 
-// commit does a write, and puts the head with it. An error says that it was not
-// done, but for one that wraps errUnknownOutcome. When an answer was lost, the
+// How long a write waits for others to give up the fence.
+const (
+	fenceTries = 200
+	fenceWait  = 25 * time.Millisecond
+)
+
+// commit does a write, and puts the head with it. It waits while there is a
+// fence before it. An error says that it was not done, but for one that wraps
+// errUnknownOutcome.
+func (e *Engine) commit(ctx context.Context, w write) (out outcome, err error) {
+	for range fenceTries {
+		out, err = e.commitOnce(ctx, w)
+		if !errors.Is(err, errFenced) || !sleep(ctx, fenceWait) {
+			break
+		}
+	}
+	return out, err
+}
+
+// commitOnce does not wait for a fence: that is errFenced. When an answer was lost, the
 // random mark in the head says afterwards whether it was this write that left
 // what is found, and not another one of the same bytes.
-func (e *Engine) commit(ctx context.Context, w write) (outcome, error) {
+func (e *Engine) commitOnce(ctx context.Context, w write) (outcome, error) {
 	mark, err := e.mark()
 	if err != nil {
 		return outcome{}, err
@@ -104,6 +123,11 @@ func (e *Engine) complete(ctx context.Context, w write, mark string) transaction
 		}
 		tx.otherwise = append(tx.otherwise, clientv3.OpGet(key, clientv3.WithKeysOnly()))
 	}
+	if basis.RestsOnSomebody() {
+		fence := e.keys.locks(tokens.Fence)
+		tx.compares = append(tx.compares, absent(fence).WithPrefix())
+		tx.otherwise = append(tx.otherwise, clientv3.OpGet(fence, clientv3.WithPrefix(), clientv3.WithLimit(1), clientv3.WithKeysOnly()))
+	}
 	if t := turnIn(ctx); t != nil {
 		tx.compares = append(tx.compares, t.isHad())
 		tx.otherwise = append(tx.otherwise, clientv3.OpGet(t.key, clientv3.WithKeysOnly()))
@@ -138,10 +162,17 @@ func (e *Engine) answered(ctx context.Context, resp *clientv3.TxnResponse, err e
 		s.held = s.held[:last]
 	}
 	basis := tokens.BasisOf(ctx)
+	if basis.RestsOnSomebody() {
+		last := len(s.held) - 1
+		if s.held[last] != nil {
+			return outcome{}, fmt.Errorf("%w: %w", tokens.ErrStale, errFenced)
+		}
+		s.held = s.held[:last]
+	}
 	own := len(s.held) - len(e.keys.under(basis))
 	for i, kv := range s.held[own:] {
 		if revisionOf(kv) > basis.Revision || kv == nil && i >= len(basis.Users) {
-			return outcome{revision: s.head}, fmt.Errorf("%w: %w", tokens.ErrStale, errBasis)
+			return outcome{revision: s.head}, fmt.Errorf("%w: %w", tokens.ErrStale, tokens.ErrBasis)
 		}
 	}
 	return outcome{revision: s.head, seen: s.held[:own]}, nil

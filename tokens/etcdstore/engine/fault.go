@@ -21,8 +21,8 @@ var (
 	errNotListed      = errors.New("this gateway is not listed as live itself")
 	errLeaseLost      = errors.New("lease has run out")
 	errAnew           = errors.New("presence is to begin anew")
+	errFenced         = errors.New("tokens are being revoked, and nothing is given until that is done")
 	errTurnLost       = errors.New("turn has run out")
-	errBasis          = errors.New("who asked for the write, or whom it is for, was changed meanwhile")
 	errContended      = errors.New("what was to be written was changed by others again and again")
 )
 

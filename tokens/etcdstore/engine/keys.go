@@ -24,7 +24,8 @@ import (
 //	                length, a uvarint, in front
 //	g/<gateway>     a gateway that is live
 //	a/<nonce>/<gateway>  a gateway that has applied a barrier
-//	k/<name>/<lease>  who has a turn or waits for one; name has its length in front
+//	k/<name>/<lease>  who has a turn or waits for one; name has its length in
+//	                front. tokens.Fence is one whose keys hold others' writes up
 //
 // A gateway is its name, a slash and a mark of the process. Only what is below
 // d/ is told to replicas.

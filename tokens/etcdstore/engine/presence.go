@@ -30,6 +30,10 @@ func (e *Engine) Present() (from, until time.Time) {
 // noticeEvery is how often a gateway says anew what its clock shows.
 const noticeEvery = time.Minute
 
+// NoticeAge is how old at most is what a gateway says of itself that is listed,
+// dead or alive, given how long it stays so.
+func NoticeAge(presence time.Duration) time.Duration { return noticeEvery + 2*presence }
+
 // notice is what is said of a gateway, to people and of its clock to others.
 type notice struct {
 	Name  string    `json:"name"`

@@ -39,6 +39,9 @@ func (s *Session) Snapshot(ctx context.Context, page func([]feed.Change) error) 
 		return feed.Position{}, fmt.Errorf("snapshot: %w", err)
 	}
 	defer r.others.close()
+	if err := r.others.reached(); err != nil { // before much is read for nothing
+		return feed.Position{}, fmt.Errorf("snapshot: %w", err)
+	}
 	for _, part := range []string{tokenPart, userPart, usagePart} {
 		err := r.pages(ctx, part, pageKeys, func(kvs []*mvccpb.KeyValue) error {
 			for part := range slices.Chunk(kvs, pageSize) {
@@ -51,9 +54,6 @@ func (s *Session) Snapshot(ctx context.Context, page func([]feed.Change) error) 
 		if err != nil {
 			return feed.Position{}, fmt.Errorf("snapshot: %w", err)
 		}
-	}
-	if err := r.others.reached(); err != nil {
-		return feed.Position{}, fmt.Errorf("snapshot: %w", err)
 	}
 	at = r.head
 	if at.Mark == "" {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"tollgate/cmd/tollgate/clustertest/members"
 	"tollgate/tokens"
@@ -85,6 +86,44 @@ func TestWritesRestOnWhatWasJudged(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestNothingIsGivenBehindAFence: while somebody has the turn that is the fence, on
+// whichever gateway, what rests on somebody waits, and nothing else does.
+func TestNothingIsGivenBehindAFence(t *testing.T) {
+	a, b := two(t, members.Single(t))
+	maker := put(t, a, token(1))
+	who := tokens.Subject{User: &tokens.User{Name: "ada"}, Token: maker}
+	resting := func(ctx context.Context) context.Context { return judgedAt(ctx, maker.Revision, who) }
+	fence, err := b.Turn(t.Context(), tokens.Fence)
+	if err != nil {
+		t.Fatal(err)
+	}
+	short, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if _, err := a.Put(resting(short), token(2)); !errors.Is(err, tokens.ErrStale) {
+		t.Errorf("what rests on somebody: %v, want it to wait", err)
+	}
+	put(t, a, token(3))
+	last := put(t, a, token(4))
+	last.Revoked = tokens.Mark{At: last.Created, By: "root"}
+	if _, err := b.Put(fence.Context(tokens.RestingOnNobody(resting(t.Context()))), last); err != nil {
+		t.Errorf("what whoever has the fence ends: %v", err)
+	}
+	waits := make(chan error, 1)
+	go func() {
+		_, err := a.Put(resting(t.Context()), token(5))
+		waits <- err
+	}()
+	fence.End()
+	if err := <-waits; err != nil {
+		t.Errorf("once the fence is gone: %v", err)
+	}
+	all := newReplica()
+	all.load(t, a.Session())
+	if all.tokens[token(2).ID] != nil || all.tokens[token(5).ID] == nil {
+		t.Errorf("%d tokens are there", len(all.tokens))
 	}
 }
 
