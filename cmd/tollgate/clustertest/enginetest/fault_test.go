@@ -124,11 +124,11 @@ func TestWritesGoOnWhileMembersDie(t *testing.T) {
 	cancel()
 	wait.Wait()
 	r := newReplica()
-	r.load(t, open(t, configFor("/none/", cluster.Endpoints()...)).Session())
+	r.loadFromAny(t, open(t, configFor("/none/", cluster.Endpoints()...)))
 	if len(r.tokens) != 0 {
 		t.Error("another prefix has tokens")
 	}
-	r.load(t, e.Session())
+	r.loadFromAny(t, e)
 	for id, revision := range written {
 		if got := r.tokens[id]; got == nil || got.Revision != revision {
 			t.Errorf("token %s was acknowledged at %d and is %+v", id, revision, got)

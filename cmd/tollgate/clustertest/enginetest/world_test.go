@@ -201,6 +201,25 @@ func (r *replica) load(t testing.TB, s *engine.Session) {
 	r.at = at
 }
 
+// loadFromAny fills a replica that has nothing from a member that answers: one
+// that was dead a moment ago may not be connected to yet.
+func (r *replica) loadFromAny(t *testing.T, e *engine.Engine) {
+	t.Helper()
+	until(t, "a snapshot", func() bool {
+		s := e.Session()
+		at, err := s.Snapshot(t.Context(), adding(r))
+		if errors.Is(err, tokens.ErrEngine) {
+			e.Leave(s)
+			return false
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.at = at
+		return true
+	})
+}
+
 // follow watches in the background until the test ends, or the function that it
 // returns is called, which returns how the watch ended.
 func (r *replica) follow(t testing.TB, s *engine.Session) (stop func() error) {
