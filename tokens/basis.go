@@ -13,6 +13,7 @@ import (
 // it. The zero Basis is that of a write that rests on nobody.
 type Basis struct {
 	Revision uint64 // of what the store had before anybody was looked at
+	Behind   uint64 // how much less what is known of users may be
 	Users    []string
 	Tokens   []ID
 }
@@ -38,7 +39,11 @@ func (s *Service) Judge(ctx context.Context) context.Context {
 	if s.revision == nil {
 		return ctx
 	}
-	return context.WithValue(ctx, basisKey{}, &Basis{Revision: s.revision()})
+	b := &Basis{Revision: s.revision()}
+	if s.known != nil {
+		b.Behind = b.Revision - min(b.Revision, s.known())
+	}
+	return context.WithValue(ctx, basisKey{}, b)
 }
 
 // Resting returns a context whose writes do not happen, with ErrBasis, if
@@ -52,7 +57,7 @@ func Resting(ctx context.Context, on Subject, users ...string) context.Context {
 	if on.User != nil {
 		users = append(users, on.User.Name)
 	}
-	b = Basis{Revision: b.Revision, Users: slices.Compact(slices.Sorted(slices.Values(users)))}
+	b = Basis{Revision: b.Revision, Behind: b.Behind, Users: slices.Compact(slices.Sorted(slices.Values(users)))}
 	// Each use of a token that is counted changes it, and is refused by
 	// itself if the token has ended.
 	if t := on.Token; t != nil && t.Only.Uses == 0 {

@@ -95,6 +95,7 @@ type Service struct {
 	fresh    func() error  // nil = always
 	turn     Turn          // nil = nobody shares the store
 	revision func() uint64 // of what the store has; nil = writes rest on nobody
+	known    func() uint64 // and of users; nil = the same
 	// Who holds one of both holds the one of the owner first.
 	byOwner locks // where tokens are counted, or made once
 	byToken locks // where uses are counted
@@ -117,17 +118,18 @@ type Deps struct {
 	Fresh func() error
 	// Turn is needed where others share the store; nil = nobody does.
 	Turn Turn
-	// Revision is that of what the store has and what is known of users: whoever
-	// is looked at from then on is as he was then or later. Nil = writes rest on
-	// nobody, whoever was changed meanwhile.
-	Revision func() uint64
+	// Revision is that of what the store has, and Known that up to which every
+	// change of a user is in Users, if that can be less: whoever is looked at from
+	// then on is as he was then or later. Without Revision writes rest on nobody,
+	// whoever was changed meanwhile.
+	Revision, Known func() uint64
 }
 
 // NewService returns a service on a store.
 func NewService(d Deps, c Config) *Service {
 	s := &Service{
 		store: d.Store, usage: d.Usage, sealer: d.Sealer, users: d.Users,
-		now: d.Now, random: d.Random, redact: d.Redact, fresh: d.Fresh, turn: d.Turn, revision: d.Revision, used: newUsages(),
+		now: d.Now, random: d.Random, redact: d.Redact, fresh: d.Fresh, turn: d.Turn, revision: d.Revision, known: d.Known, used: newUsages(),
 	}
 	s.Configure(c)
 	return s

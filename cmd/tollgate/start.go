@@ -144,7 +144,7 @@ func (g *gatewayProcess) assemble(ctx context.Context, c Config, ring *keyring.R
 	if s := g.shelf.shared; s != nil {
 		deps.Fresh, deps.Turn, deps.Revision = s.Fresh, s.Turn, s.Revision
 	} else {
-		deps.Revision = g.users.Settled(g.shelf.revision)
+		deps.Revision, deps.Known = g.shelf.revision, g.users.Settled(g.shelf.revision)
 	}
 	g.tokens = tokens.NewService(deps, c.Tokens.Config)
 	g.callers = &caller.Callers{

@@ -15,7 +15,7 @@ func (s *Store) Revision() uint64 { return s.committed.Load() }
 // looked at, by a commit that is done or by one that this write comes after.
 func (w *writer) holds(b tokens.Basis) error {
 	for _, name := range b.Users {
-		if w.changed[name] > b.Revision || w.on.touches(userKey(name)) {
+		if w.changed[name] > b.Revision-b.Behind || w.on.touches(userKey(name)) {
 			return fmt.Errorf("%w: user %q: %w", tokens.ErrPermission, name, tokens.ErrBasis)
 		}
 	}

@@ -139,6 +139,27 @@ func TestWritesThatWaitRestOnThoseBeforeThem(t *testing.T) {
 	}
 }
 
+// TestUsersMayBeKnownLater: a change of a user that is committed, and that nobody
+// who judges can see yet, counts as one that comes later.
+func TestUsersMayBeKnownLater(t *testing.T) {
+	t.Parallel()
+	s := openStore(t, badgerstore.Config{Dir: t.TempDir()})
+	mine := putNumbered(t, s, 1)
+	before := s.Revision()
+	if err := s.Users().Put(t.Context(), "ada", []byte("disabled")); err != nil {
+		t.Fatal(err)
+	}
+	mine = putNumbered(t, s, 2) // her token is newer than what is known of her
+	service := tokens.NewService(tokens.Deps{Revision: s.Revision, Known: func() uint64 { return before }, Now: time.Now}, tokens.Default())
+	for user, refused := range map[string]bool{"ada": true, "bob": false} {
+		by := tokens.Subject{User: &tokens.User{Name: user}, Token: mine}
+		_, err := s.Put(tokens.Resting(service.Judge(t.Context()), by), numbered(3))
+		if errors.Is(err, tokens.ErrBasis) != refused || !refused && err != nil {
+			t.Errorf("by %s: %v, refused: %v", user, err, refused)
+		}
+	}
+}
+
 // judged returns the context of a write that rests on a user, and on his token if
 // it is named, as they are now.
 func judged(ctx context.Context, s *badgerstore.Store, user string, id tokens.ID) context.Context {
