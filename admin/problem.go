@@ -34,6 +34,7 @@ type refusal struct {
 const (
 	notAccepted = "the credential is missing or not accepted"
 	notAllowed  = "not allowed"
+	outdated    = "who asks for it, or whom it is for, was changed meanwhile: ask again"
 	stale       = "this gateway cannot prove at the moment that its tokens are fresh, and changes nothing"
 )
 
@@ -42,6 +43,7 @@ var aboutCaller = [...]refusal{
 	{caller.ErrAmbiguous, "ambiguous_credentials", http.StatusBadRequest, ""},
 	{caller.ErrRevision, "bad_revision", http.StatusBadRequest, ""},
 	{caller.ErrNotHereYet, "revision_not_here", http.StatusPreconditionFailed, "the revision of Gateway-Min-Revision has not come to this gateway yet"},
+	{tokens.ErrBasis, "store_stale", http.StatusServiceUnavailable, outdated},
 	{tokens.ErrStale, "store_stale", http.StatusServiceUnavailable, stale},
 	{tokens.ErrExpired, "expired", http.StatusUnauthorized, notAccepted},
 	{tokens.ErrRevoked, "revoked", http.StatusUnauthorized, notAccepted},
@@ -63,6 +65,7 @@ var aboutCaller = [...]refusal{
 
 // aboutRequest are the refusals of what is asked for.
 var aboutRequest = [...]refusal{
+	{tokens.ErrBasis, "store_stale", http.StatusServiceUnavailable, outdated},
 	{tokens.ErrStale, "store_stale", http.StatusServiceUnavailable, stale},
 	{tokens.ErrAnonymous, "no_credential", http.StatusUnauthorized, notAccepted},
 	{tokens.ErrOtherTenant, "other_tenant", http.StatusForbidden, notAllowed},

@@ -8,9 +8,8 @@ import (
 // Basis is what a write rests on: those who were looked at to judge that it may
 // be done. A store that counts its revisions must not do it if one of them was
 // changed after Revision: then it was judged by what is no more. That is
-// ErrBasis, with ErrPermission in a store of one gateway, and with ErrStale in
-// one that is shared, where it may be that only this gateway had not heard of
-// it. The zero Basis is that of a write that rests on nobody.
+// ErrBasis, in a store that is shared with ErrStale, since it may be that only
+// this gateway had not heard of it. The zero Basis is that of a write that rests on nobody.
 type Basis struct {
 	Revision uint64 // of what the store had before anybody was looked at
 	Behind   uint64 // how much less what is known of users may be

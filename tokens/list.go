@@ -214,17 +214,17 @@ func (s *Service) RevokeAll(ctx context.Context, m Manager, f Filter, ended func
 	if err := s.mayList(m, f, deedEnd); err != nil {
 		return 0, err
 	}
-	if err := s.catchUp(ctx); err != nil {
-		return 0, fmt.Errorf("end tokens: %w", err)
-	}
 	total := 0
 	for range maxPasses {
+		if err := s.catchUp(ctx); err != nil {
+			return total, fmt.Errorf("end tokens: %w", err)
+		}
 		n, err := s.revokeOnce(ctx, m, f, ended)
 		total += n
 		if n == 0 || err != nil {
 			return total, err
 		}
-		if s.turn != nil {
+		if s.turn != nil && f.fenced() {
 			n, err = s.revokeRest(ctx, m, f, ended)
 			return total + n, err
 		}
@@ -232,13 +232,18 @@ func (s *Service) RevokeAll(ctx context.Context, m Manager, f Filter, ended func
 	return total, fmt.Errorf("end tokens: %w", ErrOutrun)
 }
 
-// maxPasses is how often RevokeAll looks whether something is left, where one
-// gateway is alone. Whoever goes from one token to the next is caught within a
-// few: his next write waits behind the end of what it rests on.
+// maxPasses is how often RevokeAll looks whether something is left. On one
+// gateway whoever goes from one token to the next is caught within a few: his
+// next write waits behind the end of what it rests on.
 const maxPasses = 100
 
+// fenced reports whether what is left is ended behind a fence: that is for all
+// tokens of somebody, which are found at once. Of a name there is one, and what
+// was not used for long is not made now.
+func (f *Filter) fenced() bool { return f.Owner != "" && f.Name == "" && f.UnusedSince.IsZero() }
+
 // revokeRest ends what was made meanwhile on any gateway, and lets nothing more
-// be made until that is done. What is left to do is little.
+// be made until that is done.
 func (s *Service) revokeRest(ctx context.Context, m Manager, f Filter, ended func(*Token)) (int, error) {
 	ctx, done, err := s.turn(ctx, Fence)
 	if err != nil {

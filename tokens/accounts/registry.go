@@ -178,7 +178,7 @@ func (r *Registry) Delete(ctx context.Context, name string) error {
 	if _, kept := r.stored[name]; !kept {
 		return ErrNoSuchUser
 	}
-	if err := r.aside(func() error { return r.records.Delete(ctx, name) }); err != nil {
+	if err := r.aside(func() error { return r.records.Delete(r.lasting(ctx), name) }); err != nil {
 		return fmt.Errorf("delete user: %w", err)
 	}
 	if r.turn == nil {
@@ -280,6 +280,16 @@ func (r *Registry) aside(work func() error) error {
 	return work()
 }
 
+// lasting returns the context for a write of records. Where they tell nobody of
+// it, whoever asked may go, but not before it is known whether it happened: it
+// is to be put in force then.
+func (r *Registry) lasting(ctx context.Context) context.Context {
+	if r.turn != nil {
+		return ctx
+	}
+	return context.WithoutCancel(ctx)
+}
+
 // own returns the record of a user who is kept in the store.
 func (r *Registry) own(name string) (Stored, error) {
 	if r.configured(name) != nil {
@@ -331,7 +341,7 @@ func (r *Registry) put(ctx context.Context, s Stored) error {
 	if err != nil {
 		return err
 	}
-	if err := r.aside(func() error { return r.records.Put(ctx, s.Name, record) }); err != nil {
+	if err := r.aside(func() error { return r.records.Put(r.lasting(ctx), s.Name, record) }); err != nil {
 		return fmt.Errorf("put user: %w", err)
 	}
 	if r.turn == nil { // or the records have told it, and perhaps what came after it

@@ -33,8 +33,10 @@ type writer struct {
 	// they were planned for was full, or the one before it failed.
 	again []*request
 
-	// changed is in which commit users were changed since the store was opened.
-	changed map[string]uint64
+	// changed is in which commit users were changed, forgotten up to which one
+	// nobody knows any more who was.
+	changed   map[string]uint64
+	forgotten uint64
 
 	// share is how many writes the next commit may wait for: half of those
 	// that were there when the last one ended. The other half is planned

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
@@ -29,23 +30,26 @@ type outcome struct {
 	seen     []*mvccpb.KeyValue // what looks found
 }
 
-// How long a write waits for others to give up the fence.
+// How long a write waits for others to give up the fence: longer and longer
+// between two tries, which load etcd, and in all well within the time of a write.
 const (
-	fenceTries = 200
-	fenceWait  = 25 * time.Millisecond
+	fenceTime = 3 * time.Second
+	fenceWait = 20 * time.Millisecond
+	fenceMost = 250 * time.Millisecond
 )
 
 // commit does a write, and puts the head with it. It waits while there is a
 // fence before it. An error says that it was not done, but for one that wraps
 // errUnknownOutcome.
 func (e *Engine) commit(ctx context.Context, w write) (out outcome, err error) {
-	for range fenceTries {
+	end := time.Now().Add(fenceTime)
+	for wait := fenceWait; ; wait = min(2*wait, fenceMost) {
 		out, err = e.commitOnce(ctx, w)
-		if !errors.Is(err, errFenced) || !sleep(ctx, fenceWait) {
-			break
+		jitter := rand.N(wait / 2) //nolint:gosec // spreads writers over time, protects nothing
+		if !errors.Is(err, errFenced) || time.Now().After(end) || !sleep(ctx, wait-jitter) {
+			return out, err
 		}
 	}
-	return out, err
 }
 
 // commitOnce does not wait for a fence: that is errFenced. When an answer was lost, the
