@@ -79,12 +79,17 @@ func TestUsesThroughTwoServices(t *testing.T) {
 	_, value := w.put(t, "ann", redA(), uses(20))
 	var used atomic.Int32
 	var group sync.WaitGroup
-	for _, service := range []*tokens.Service{w.plain(), w.plain()} {
-		who, err := service.Verify(t.Context(), value)
+	services := [2]*tokens.Service{w.plain(), w.plain()}
+	var callers [2]tokens.Subject
+	for i, service := range services { // all before the first use
+		var err error
+		callers[i], err = service.Verify(t.Context(), value)
 		isVerdict(t, err, nil)
+	}
+	for i, service := range services {
 		for range 40 {
 			group.Go(func() {
-				if _, err := service.Use(t.Context(), who, tokens.Circumstances{}); err == nil {
+				if _, err := service.Use(t.Context(), callers[i], tokens.Circumstances{}); err == nil {
 					used.Add(1)
 				} else if !errors.Is(err, tokens.ErrUsedUp) {
 					t.Errorf("got %v", err)
