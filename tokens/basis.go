@@ -1,15 +1,13 @@
 package tokens
 
-import (
-	"context"
-	"slices"
-)
+import "context"
 
 // Basis is what a write rests on: those who were looked at to judge that it may
 // be done. A store that counts its revisions must not do it if one of them was
 // changed after Revision: then it was judged by what is no more. That is
 // ErrBasis, in a store that is shared with ErrStale, since it may be that only
-// this gateway had not heard of it. The zero Basis is that of a write that rests on nobody.
+// this gateway had not heard of it. The zero Basis is that of a write that rests
+// on nobody.
 type Basis struct {
 	Revision uint64 // of what the store had before anybody was looked at
 	Behind   uint64 // how much less what is known of users may be
@@ -56,7 +54,7 @@ func Resting(ctx context.Context, on Subject, users ...string) context.Context {
 	if on.User != nil {
 		users = append(users, on.User.Name)
 	}
-	b = Basis{Revision: b.Revision, Behind: b.Behind, Users: slices.Compact(slices.Sorted(slices.Values(users)))}
+	b = Basis{Revision: b.Revision, Behind: b.Behind, Users: distinct(users)}
 	// Each use of a token that is counted changes it, and is refused by
 	// itself if the token has ended.
 	if t := on.Token; t != nil && t.Only.Uses == 0 {
@@ -101,8 +99,6 @@ func alsoResting(ctx context.Context, user string) context.Context {
 	if len(b.Users) == 0 {
 		return ctx
 	}
-	b.Users = append(slices.Clone(b.Users), user)
-	slices.Sort(b.Users)
-	b.Users = slices.Compact(b.Users)
+	b.Users = distinct(append([]string{user}, b.Users...))
 	return context.WithValue(ctx, basisKey{}, &b)
 }

@@ -238,7 +238,8 @@ func (r *Registry) amend(ctx context.Context, name string, change func(s *Stored
 }
 
 // Settled returns tokens.Deps.Known, given the function that returns the revision
-// of the records: of the changes up to what it returns the directory has all. It is called once, before anything is changed.
+// of the records: of the changes up to what it returns the directory has all. It
+// is called once, before anything is changed.
 func (r *Registry) Settled(newest func() uint64) func() uint64 {
 	r.newest = newest
 	return func() uint64 {

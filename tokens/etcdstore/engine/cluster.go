@@ -22,18 +22,12 @@ func (e *Engine) isOurs(answer *etcdserverpb.ResponseHeader) error {
 // agreeTime is for the members to say of which cluster they are.
 const agreeTime = time.Second
 
-// agreement is what the other members say of the cluster that one is of.
-type agreement struct {
-	cancel context.CancelFunc
-	said   chan error // one
-}
-
 // agree asks all members but one whether they are of its cluster too. Endpoints
 // of two clusters would be two truths: a token that is revoked in one would count
 // in the other.
-func (e *Engine) agree(ctx context.Context, with *member, cluster uint64) agreement {
+func (e *Engine) agree(ctx context.Context, with *member, cluster uint64) error {
 	ctx, cancel := context.WithTimeout(ctx, agreeTime)
-	a := agreement{cancel: cancel, said: make(chan error, 1)}
+	defer cancel()
 	all := make(chan error, len(e.members))
 	for _, m := range e.members {
 		go func() {
@@ -44,16 +38,13 @@ func (e *Engine) agree(ctx context.Context, with *member, cluster uint64) agreem
 			all <- e.isOf(ctx, m, with, cluster)
 		}()
 	}
-	go func() {
-		var failed error
-		for range e.members {
-			if err := <-all; err != nil {
-				failed = err
-			}
+	var failed error
+	for range e.members {
+		if err := <-all; err != nil {
+			failed = err
 		}
-		a.said <- failed
-	}()
-	return a
+	}
+	return failed
 }
 
 // isOf returns an error if a member says that it is of another cluster. One
@@ -69,17 +60,4 @@ func (e *Engine) isOf(ctx context.Context, m, with *member, cluster uint64) erro
 	}
 	return fmt.Errorf("%w: the endpoints are of two clusters: %s of %x, %s of %x",
 		tokens.ErrEngine, with.endpoint, cluster, m.endpoint, resp.Header.GetClusterId())
-}
-
-// reached waits until all have answered or had the time to.
-func (a agreement) reached() error {
-	err := <-a.said
-	a.said <- err
-	return err
-}
-
-// close ends it, and waits for that.
-func (a agreement) close() {
-	a.cancel()
-	_ = a.reached()
 }

@@ -52,9 +52,9 @@ func (e *Engine) commit(ctx context.Context, w write) (out outcome, err error) {
 	}
 }
 
-// commitOnce does not wait for a fence: that is errFenced. When an answer was lost, the
-// random mark in the head says afterwards whether it was this write that left
-// what is found, and not another one of the same bytes.
+// commitOnce does not wait for a fence: that is errFenced. When an answer was
+// lost, the random mark in the head says afterwards whether it was this write
+// that left what is found, and not another one of the same bytes.
 func (e *Engine) commitOnce(ctx context.Context, w write) (outcome, error) {
 	mark, err := e.mark()
 	if err != nil {

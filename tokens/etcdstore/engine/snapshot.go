@@ -38,10 +38,6 @@ func (s *Session) Snapshot(ctx context.Context, page func([]feed.Change) error) 
 	if err != nil {
 		return feed.Position{}, fmt.Errorf("snapshot: %w", err)
 	}
-	defer r.others.close()
-	if err := r.others.reached(); err != nil { // before much is read for nothing
-		return feed.Position{}, fmt.Errorf("snapshot: %w", err)
-	}
 	for _, part := range []string{tokenPart, userPart, usagePart} {
 		err := r.pages(ctx, part, pageKeys, func(kvs []*mvccpb.KeyValue) error {
 			for part := range slices.Chunk(kvs, pageSize) {
@@ -79,7 +75,6 @@ func (s *Session) Stamps(ctx context.Context, page func([]Stamp) error) (revisio
 	if err != nil {
 		return 0, fmt.Errorf("stamps: %w", err)
 	}
-	defer r.others.close()
 	for _, part := range []string{tokenPart, userPart} {
 		err := r.pages(ctx, part, stampKeys, func(kvs []*mvccpb.KeyValue) error {
 			stamps := make([]Stamp, 0, len(kvs))
@@ -97,9 +92,6 @@ func (s *Session) Stamps(ctx context.Context, page func([]Stamp) error) (revisio
 		if err != nil {
 			return 0, fmt.Errorf("stamps: %w", err)
 		}
-	}
-	if err := r.others.reached(); err != nil {
-		return 0, fmt.Errorf("stamps: %w", err)
 	}
 	return r.head.Revision, nil
 }
@@ -156,11 +148,11 @@ type reading struct {
 	client   *clientv3.Client
 	head     feed.Position
 	revision int64
-	others   agreement
 }
 
 // reading begins with a linearizable read, so that the state is no older than
-// the call.
+// the call, and with all endpoints being of one cluster, before much is read for
+// nothing.
 func (s *Session) reading(ctx context.Context) (*reading, error) {
 	c, err := s.member.connect(ctx)
 	if err != nil {
@@ -172,9 +164,11 @@ func (s *Session) reading(ctx context.Context) (*reading, error) {
 	if err != nil {
 		return nil, engineError(err)
 	}
+	if err := s.engine.agree(ctx, s.member, resp.Header.GetClusterId()); err != nil {
+		return nil, err
+	}
 	return &reading{
 		session: s, client: c, head: headOf(resp.Header, resp.Kvs), revision: resp.Header.Revision,
-		others: s.engine.agree(ctx, s.member, resp.Header.GetClusterId()),
 	}, nil
 }
 
